@@ -1,0 +1,279 @@
+"""Catalog: the reference data that filters, specs and accounts point at."""
+
+import functools
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+import attrs
+
+from account_batch.account import check_text, is_positive_int
+from account_batch.calendar import is_zone
+from account_batch.errors import InvalidValueError
+from account_batch.money import as_amount, check_currency
+
+__all__ = ["Batch", "Catalog", "Customer", "Distributor", "Product", "Site", "Subscription"]
+
+
+# The types that attrs hands to validators: mypy infers the type of a field from them, so both are open.
+_Attribute: TypeAlias = "attrs.Attribute[Any]"
+_Value = Any
+
+
+def _text(instance: object, attribute: _Attribute, value: _Value) -> None:
+    check_text(value, f"{type(instance).__name__.lower()}.{attribute.name}")
+
+
+def _optional_text(instance: object, attribute: _Attribute, value: _Value) -> None:
+    if value is not None:
+        check_text(value, f"{type(instance).__name__.lower()}.{attribute.name}")
+
+
+def _flag(instance: object, attribute: _Attribute, value: _Value) -> None:
+    if not isinstance(value, bool):
+        place = f"{type(instance).__name__.lower()}.{attribute.name}"
+        raise InvalidValueError(f"{place}: {value!r} is neither True nor False")
+
+
+def _currency(instance: object, attribute: _Attribute, value: _Value) -> None:
+    check_currency(value, f"{type(instance).__name__.lower()}.{attribute.name}")
+
+
+def _names(place: str, values: Iterable[str]) -> frozenset[str]:
+    if isinstance(values, str):
+        raise InvalidValueError(f"{place}: {values!r} is one text; pass a list")
+    return frozenset(check_text(value, place) for value in values)
+
+
+def _fraction(value: Decimal | int | str, place: str) -> Decimal:
+    fraction = as_amount(value, place, places=10)
+    if not 0 <= fraction <= 1:
+        raise InvalidValueError(f'{place}: {fraction} is no fraction from 0 to 1; 15 percent is "0.15"')
+    return fraction
+
+
+def _commission(value: Decimal | int | str) -> Decimal:
+    return _fraction(value, "distributor.commission")
+
+
+def _sale_commission(value: Decimal | int | str | None) -> Decimal | None:
+    return None if value is None else _fraction(value, "batch.sale_commission")
+
+
+def _fee(value: Decimal | int | str | None) -> Decimal | None:
+    fee = None if value is None else as_amount(value, "subscription.fee")
+    if fee is not None and fee < 0:
+        raise InvalidValueError(f"subscription.fee: {fee} is negative")
+    return fee
+
+
+def _credit_limit(value: Decimal | int | str | None) -> Decimal | None:
+    return None if value is None else as_amount(value, "distributor.credit_limit")
+
+
+def _owed(value: Decimal | int | str) -> Decimal:
+    return as_amount(value, "distributor.balance")
+
+
+def _allowed_addons(value: Iterable[str]) -> frozenset[str]:
+    return _names("product.allowed_addons", value)
+
+
+def _prepaid_months(value: Iterable[int]) -> tuple[int, ...]:
+    months = list(value)
+    for month in months:
+        if not is_positive_int(month):
+            raise InvalidValueError(
+                f"subscription.prepaid_months: {month!r} is no whole number of months >= 1"
+            )
+    return tuple(sorted(set(months)))
+
+
+@attrs.frozen(kw_only=True)
+class Customer:
+    """An owner of accounts; every date of them takes effect in its billing time zone (IANA name)."""
+
+    id: str = attrs.field(validator=_text)
+    billing_time_zone: str = attrs.field(validator=_text)
+
+    @billing_time_zone.validator
+    def _check_zone(self, _: object, value: str) -> None:
+        if not is_zone(value):
+            raise InvalidValueError(
+                f'customer.billing_time_zone: "{value}" is no IANA zone; write it like Europe/Kyiv (customer {self.id})'
+            )
+
+
+@attrs.frozen(kw_only=True)
+class Batch:
+    """A named group of accounts of one customer; names are unique per customer.
+
+    Args:
+        sale_commission: Fraction of the opening balance; comes before the distributor's, and 0 is a value.
+    """
+
+    id: str = attrs.field(validator=_text)
+    customer: str = attrs.field(validator=_text)
+    sale_commission: Decimal | None = attrs.field(default=None, converter=_sale_commission)
+
+
+@attrs.frozen(kw_only=True)
+class Subscription:
+    """The recurring cost of a product.
+
+    Args:
+        in_advance: Whether it is charged before the service.
+        prepaid_months: The multi-month prepaid plans that are offered.
+        fee: In the product's currency, where known.
+    """
+
+    in_advance: bool = attrs.field(validator=_flag)
+    prepaid_months: tuple[int, ...] = attrs.field(default=(), converter=_prepaid_months)
+    fee: Decimal | None = attrs.field(default=None, converter=_fee)
+
+
+@attrs.frozen(kw_only=True)
+class Product:
+    """A main product, or an add-on to main products.
+
+    Args:
+        account_role: The role an account needs for it; None is any.
+        allowed_addons: The add-ons that go with this main product.
+    """
+
+    id: str = attrs.field(validator=_text)
+    currency: str = attrs.field(validator=_currency)
+    account_role: str | None = attrs.field(default=None, validator=_optional_text)
+    is_addon: bool = attrs.field(default=False, validator=_flag)
+    allowed_addons: frozenset[str] = attrs.field(default=frozenset(), converter=_allowed_addons)
+    subscription: Subscription | None = attrs.field(
+        default=None, validator=attrs.validators.optional(attrs.validators.instance_of(Subscription))
+    )
+
+    def offers(self, months: int) -> bool:
+        """Whether an in-advance subscription of this product lists the charging period."""
+        plan = self.subscription
+        return plan is not None and plan.in_advance and months in plan.prepaid_months
+
+
+@attrs.frozen(kw_only=True)
+class Site:
+    """A group of accounts of one customer that are managed as a single entity."""
+
+    id: str = attrs.field(validator=_text)
+    customer: str = attrs.field(validator=_text)
+
+
+@attrs.frozen(kw_only=True)
+class Distributor:
+    """Who sells accounts, and owes for them what its commission leaves.
+
+    Args:
+        commission: Fraction of the opening balance.
+        credit_limit: The most it may owe; None is unlimited.
+        balance: What it owes already.
+    """
+
+    id: str = attrs.field(validator=_text)
+    currency: str = attrs.field(validator=_currency)
+    commission: Decimal = attrs.field(converter=_commission)
+    credit_limit: Decimal | None = attrs.field(default=None, converter=_credit_limit)
+    balance: Decimal = attrs.field(default=Decimal(0), converter=_owed)
+
+
+class _HasId(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+_Entry = TypeVar("_Entry", bound=_HasId)
+
+
+def _entries(values: Iterable[_Entry]) -> tuple[_Entry, ...]:
+    return tuple(
+        sorted(values, key=lambda entry: (str(getattr(entry, "id", "")), getattr(entry, "customer", "")))
+    )
+
+
+def _unique(kind: type[_HasId]) -> Callable[[object, _Attribute, _Value], None]:
+    def check(_: object, attribute: _Attribute, entries: _Value) -> None:
+        seen = set()
+        for entry in entries:
+            if not isinstance(entry, kind):
+                raise InvalidValueError(f"catalog.{attribute.name}: {entry!r} is no {kind.__name__}")
+            key = (entry.id, entry.customer if isinstance(entry, Batch) else None)
+            if key in seen:
+                raise InvalidValueError(f'catalog.{attribute.name}: "{entry.id}" stands there twice')
+            seen.add(key)
+
+    return check
+
+
+def _roles(value: Iterable[str]) -> frozenset[str]:
+    return _names("catalog.roles", value)
+
+
+def _languages(value: Iterable[str]) -> frozenset[str]:
+    return _names("catalog.ivr_languages", value)
+
+
+@attrs.frozen(kw_only=True)
+class Catalog:
+    """What a filter, a spec or an account may point at.
+
+    >>> Catalog(customers=[Customer(id="acme", billing_time_zone="Europe/Kyiv")]).customer("acme").billing_time_zone
+    'Europe/Kyiv'
+
+    Raises:
+        InvalidValueError: Two entries have the same id (batches: the same id and customer).
+    """
+
+    customers: tuple[Customer, ...] = attrs.field(default=(), converter=_entries, validator=_unique(Customer))
+    batches: tuple[Batch, ...] = attrs.field(default=(), converter=_entries, validator=_unique(Batch))
+    products: tuple[Product, ...] = attrs.field(default=(), converter=_entries, validator=_unique(Product))
+    sites: tuple[Site, ...] = attrs.field(default=(), converter=_entries, validator=_unique(Site))
+    distributors: tuple[Distributor, ...] = attrs.field(
+        default=(), converter=_entries, validator=_unique(Distributor)
+    )
+    roles: frozenset[str] = attrs.field(default=frozenset(), converter=_roles)
+    ivr_languages: frozenset[str] = attrs.field(default=frozenset(), converter=_languages)
+
+    def customer(self, name: str) -> Customer | None:
+        """The customer of this id, if known."""
+        return self._customers.get(name)
+
+    def batch(self, customer: str, name: str) -> Batch | None:
+        """The batch of this customer and name, if known."""
+        return self._batches.get((customer, name))
+
+    def product(self, name: str) -> Product | None:
+        """The product or add-on of this id, if known."""
+        return self._products.get(name)
+
+    def site(self, name: str) -> Site | None:
+        """The site of this id, if known."""
+        return self._sites.get(name)
+
+    def distributor(self, name: str) -> Distributor | None:
+        """The distributor of this id, if known."""
+        return self._distributors.get(name)
+
+    @functools.cached_property
+    def _customers(self) -> dict[str, Customer]:
+        return {entry.id: entry for entry in self.customers}
+
+    @functools.cached_property
+    def _batches(self) -> dict[tuple[str, str], Batch]:
+        return {(entry.customer, entry.id): entry for entry in self.batches}
+
+    @functools.cached_property
+    def _products(self) -> dict[str, Product]:
+        return {entry.id: entry for entry in self.products}
+
+    @functools.cached_property
+    def _sites(self) -> dict[str, Site]:
+        return {entry.id: entry for entry in self.sites}
+
+    @functools.cached_property
+    def _distributors(self) -> dict[str, Distributor]:
+        return {entry.id: entry for entry in self.distributors}

@@ -1,0 +1,104 @@
+"""What can go wrong with a whole request.
+
+Trouble with one account is never an exception: it is a refusal in the plan or an outcome in the report.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "AccountBatchError",
+    "BatchRequiredError",
+    "ChangeRejectedError",
+    "CustomFieldFilterError",
+    "DigestMismatchError",
+    "EmptySpecError",
+    "FilterError",
+    "FormatError",
+    "GuardError",
+    "InvalidValueError",
+    "PlanError",
+    "PlanExpiredError",
+    "PlanFormatError",
+    "SpecError",
+    "StoreError",
+    "UnknownReferenceError",
+    "nearest",
+]
+
+
+class AccountBatchError(Exception):
+    """Anything this library refuses; catch it to catch them all."""
+
+
+class InvalidValueError(AccountBatchError, ValueError):
+    """A value that cannot exist: money, an account, a catalog, or an instant without a zone."""
+
+
+class FilterError(AccountBatchError, ValueError):
+    """A filter that does not say which accounts are meant."""
+
+
+class BatchRequiredError(FilterError):
+    """An update without exactly one batch."""
+
+
+class CustomFieldFilterError(FilterError):
+    """An update whose filter looks at custom fields."""
+
+
+class SpecError(AccountBatchError, ValueError):
+    """A spec that cannot be carried out on any account."""
+
+
+class EmptySpecError(SpecError):
+    """A spec that sets nothing."""
+
+
+class UnknownReferenceError(SpecError):
+    """A filter or spec that points at something the catalog does not have."""
+
+
+class PlanError(AccountBatchError):
+    """A plan that cannot be made, or not be applied here and now."""
+
+
+class PlanExpiredError(PlanError):
+    """A plan that is past its valid_until: plan again."""
+
+
+class PlanFormatError(PlanError):
+    """A text that is no plan of a known format version."""
+
+
+class DigestMismatchError(PlanError):
+    """A plan file whose content is not what was written."""
+
+
+class GuardError(PlanError):
+    """A guard that the caller set, or that termination and credit limits bring, said stop."""
+
+
+class StoreError(AccountBatchError):
+    """The storage could not do its part; nothing of the running transaction was kept."""
+
+
+class ChangeRejectedError(StoreError):
+    """The storage refused a transaction because of some account in it; nothing of it was kept.
+
+    A store raises this, and not plain StoreError, where the same transaction without that account may succeed.
+    """
+
+
+class FormatError(AccountBatchError):
+    """A file that does not follow its format; the message names the place."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The hint that a typo deserves: the nearest known name, or the list of what there is."""
+    names = sorted(known)
+    close = difflib.get_close_matches(word, names, n=1)
+    if close:
+        return f'did you mean "{close[0]}"?'
+    shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+    return f"known are: {shown}" if names else "none are known"
