@@ -65,9 +65,7 @@ class Entitlements:
     subscription_charged: bool
 
 
-_NOTHING = Entitlements(
-    services=False, self_care=False, maintenance_charged=False, subscription_charged=False
-)
+_NOTHING = Entitlements(services=False, self_care=False, maintenance_charged=False, subscription_charged=False)
 
 
 class Details(Mapping[str, str]):
@@ -180,9 +178,7 @@ def _optional_text(_: object, attribute: _Attribute, value: _Value) -> None:
 
 def _optional_count(_: object, attribute: _Attribute, value: _Value) -> None:
     if value is not None and not is_positive_int(value):
-        raise InvalidValueError(
-            f"account.{attribute.name}: {value!r} is no whole number from 1 to 2147483647"
-        )
+        raise InvalidValueError(f"account.{attribute.name}: {value!r} is no whole number from 1 to 2147483647")
 
 
 def _flag(_: object, attribute: _Attribute, value: _Value) -> None:

@@ -63,7 +63,7 @@ def first_instant(day: date, zone: str) -> datetime:
 
 def _offset_seconds(local: datetime) -> int:
     offset = local.utcoffset()
-    assert offset is not None  # noqa: S101  # A zone always has an offset; only the type of utcoffset leaves it open.
+    assert offset is not None  # A zone always has an offset; only the type of utcoffset leaves it open.
     return int(offset.total_seconds())
 
 
@@ -100,9 +100,7 @@ def parse_date(value: date | str, name: str) -> date:
         except ValueError as error:
             raise InvalidValueError(f'{name}: "{value}" is no day of the calendar ({error})') from None
     if not isinstance(value, date) or isinstance(value, datetime):
-        raise InvalidValueError(
-            f"{name}: {value!r} is no calendar date; pass datetime.date or text like 2026-12-01"
-        )
+        raise InvalidValueError(f"{name}: {value!r} is no calendar date; pass datetime.date or text like 2026-12-01")
     return date(value.year, value.month, value.day)
 
 

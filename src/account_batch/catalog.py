@@ -83,9 +83,7 @@ def _prepaid_months(value: Iterable[int]) -> tuple[int, ...]:
     months = list(value)
     for month in months:
         if not is_positive_int(month):
-            raise InvalidValueError(
-                f"subscription.prepaid_months: {month!r} is no whole number of months >= 1"
-            )
+            raise InvalidValueError(f"subscription.prepaid_months: {month!r} is no whole number of months >= 1")
     return tuple(sorted(set(months)))
 
 
@@ -150,10 +148,12 @@ class Product:
         default=None, validator=attrs.validators.optional(attrs.validators.instance_of(Subscription))
     )
 
-    def offers(self, months: int) -> bool:
-        """Whether an in-advance subscription of this product lists the charging period."""
-        plan = self.subscription
-        return plan is not None and plan.in_advance and months in plan.prepaid_months
+    @property
+    def offered_months(self) -> tuple[int, ...]:
+        """The charging periods that it offers: the prepaid plans of an in-advance subscription (rule 11)."""
+        if self.subscription is None or not self.subscription.in_advance:
+            return ()
+        return self.subscription.prepaid_months
 
 
 @attrs.frozen(kw_only=True)
@@ -190,9 +190,7 @@ _Entry = TypeVar("_Entry", bound=_HasId)
 
 
 def _entries(values: Iterable[_Entry]) -> tuple[_Entry, ...]:
-    return tuple(
-        sorted(values, key=lambda entry: (str(getattr(entry, "id", "")), getattr(entry, "customer", "")))
-    )
+    return tuple(sorted(values, key=lambda entry: (str(getattr(entry, "id", "")), getattr(entry, "customer", ""))))
 
 
 def _unique(kind: type[_HasId]) -> Callable[[object, _Attribute, _Value], None]:
@@ -232,9 +230,7 @@ class Catalog:
     batches: tuple[Batch, ...] = attrs.field(default=(), converter=_entries, validator=_unique(Batch))
     products: tuple[Product, ...] = attrs.field(default=(), converter=_entries, validator=_unique(Product))
     sites: tuple[Site, ...] = attrs.field(default=(), converter=_entries, validator=_unique(Site))
-    distributors: tuple[Distributor, ...] = attrs.field(
-        default=(), converter=_entries, validator=_unique(Distributor)
-    )
+    distributors: tuple[Distributor, ...] = attrs.field(default=(), converter=_entries, validator=_unique(Distributor))
     roles: frozenset[str] = attrs.field(default=frozenset(), converter=_roles)
     ivr_languages: frozenset[str] = attrs.field(default=frozenset(), converter=_languages)
 

@@ -187,9 +187,7 @@ def _match(value: TextMatch | str | None) -> TextMatch | None:
 
 def _control_numbers(value: ControlNumbers | str | int | Iterable[int] | None) -> ControlNumbers | None:
     if isinstance(value, bool | float | Mapping):
-        raise FilterError(
-            f"filter.control_numbers: {value!r} are no control numbers; write them like 1,3,8-12"
-        )
+        raise FilterError(f"filter.control_numbers: {value!r} are no control numbers; write them like 1,3,8-12")
     return value if value is None or isinstance(value, ControlNumbers) else ControlNumbers(value)
 
 
@@ -242,9 +240,7 @@ class AccountFilter:
 
     batch: str | None = attrs.field(default=None, validator=_text)
     control_numbers: ControlNumbers | None = attrs.field(default=None, converter=_control_numbers)
-    account_id: TextMatch | None = attrs.field(
-        default=None, converter=_match, validator=_of(TextMatch, optional=True)
-    )
+    account_id: TextMatch | None = attrs.field(default=None, converter=_match, validator=_of(TextMatch, optional=True))
     status: StatusFilter = attrs.field(default=StatusFilter.ALL_EXCEPT_CLOSED, validator=_of(StatusFilter))
     registration: Registration = attrs.field(default=Registration.ANY, validator=_of(Registration))
     blocked: bool | None = attrs.field(default=None, validator=_of(bool, optional=True))

@@ -8,7 +8,7 @@ import attrs
 
 from account_batch.errors import InvalidValueError
 
-__all__ = ["CURRENCIES", "Money", "add", "as_amount", "check_currency", "plain", "share", "subtract"]
+__all__ = ["CURRENCIES", "Money", "add", "as_amount", "check_currency", "plain", "share", "subtract", "times"]
 
 _LIMIT = Decimal(10) ** 15
 _QUANTUM = Decimal("0.00001")
@@ -48,14 +48,12 @@ def as_amount(value: Decimal | int | str, name: str, places: int = 5) -> Decimal
     elif type(value) is int:
         value = Decimal(value)
     elif not isinstance(value, Decimal):
-        raise InvalidValueError(
-            f"{name}: {value!r} is no exact amount; pass decimal.Decimal, int or text like 15.00"
-        )
-    if not value.is_finite() or abs(value) >= _LIMIT:
+        raise InvalidValueError(f"{name}: {value!r} is no exact amount; pass decimal.Decimal, int or text like 15.00")
+    if not value.is_finite() or value.copy_abs() >= _LIMIT:
         raise InvalidValueError(f"{name}: {value} is out of range; amounts are finite and below 10^15")
     if _decimals(value) > places:
         raise InvalidValueError(f"{name}: {value} has more than {places} decimals")
-    return value if value else abs(value)
+    return value or value.copy_abs()
 
 
 def _decimals(value: Decimal) -> int:
@@ -85,6 +83,11 @@ def add(*amounts: Decimal) -> Decimal:
 def subtract(amount: Decimal, less: Decimal) -> Decimal:
     """The exact difference, independent of the caller's decimal context."""
     return _EXACT.subtract(amount, less)
+
+
+def times(amount: Decimal, count: int) -> Decimal:
+    """The exact multiple, independent of the caller's decimal context."""
+    return _EXACT.multiply(amount, Decimal(count))
 
 
 def share(amount: Decimal, commission: Decimal) -> Decimal:

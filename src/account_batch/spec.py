@@ -131,9 +131,7 @@ def _check_reference(instance: object, _: object, value: _Value) -> None:
 
 def _check_overdraft(instance: object, _: object, value: _Value) -> None:
     if not isinstance(value, bool):
-        raise SpecError(
-            f"spec.{type(instance).__name__.lower()}.allow_overdraft: {value!r} is neither True nor False"
-        )
+        raise SpecError(f"spec.{type(instance).__name__.lower()}.allow_overdraft: {value!r} is neither True nor False")
 
 
 @attrs.frozen
@@ -204,6 +202,10 @@ class RemoveAddons:
     addons: frozenset[str] = attrs.field(converter=_addon_ids, validator=_check_addons)
 
 
+def _check_distributor(_: object, __: object, value: _Value) -> None:
+    check_text(value, "spec.distributor", SpecError)
+
+
 @attrs.frozen
 class AssignDistributor:
     """Hand accounts to a distributor (DESIGN.md rule 15).
@@ -213,12 +215,8 @@ class AssignDistributor:
         charge: Whether it pays for accounts that are open already; None refuses those where that is unclear.
     """
 
-    id: str = attrs.field()
+    id: str = attrs.field(validator=_check_distributor)
     charge: bool | None = attrs.field(default=None, kw_only=True)
-
-    @id.validator
-    def _check_id(self, _: object, value: _Value) -> None:
-        check_text(value, "spec.distributor", SpecError)
 
     @charge.validator
     def _check_charge(self, _: object, value: _Value) -> None:
@@ -294,9 +292,7 @@ class UpdateSpec:
     )
     charging_period: int | Keep | Clear = attrs.field(default=KEEP, validator=_count)
     associated_number: str | Keep | Clear = attrs.field(default=KEEP, validator=_text(clear=True))
-    unified_messaging: UnifiedMessaging | Keep = attrs.field(
-        default=KEEP, validator=_one_of(UnifiedMessaging)
-    )
+    unified_messaging: UnifiedMessaging | Keep = attrs.field(default=KEEP, validator=_one_of(UnifiedMessaging))
     ivr_language: str | Keep | Clear = attrs.field(default=KEEP, validator=_text(clear=True))
     time_zone: str | Keep | Clear = attrs.field(default=KEEP, validator=_text(clear=True))
     role: str | Keep = attrs.field(default=KEEP, validator=_text(clear=False))
@@ -324,6 +320,4 @@ class UpdateSpec:
 
     def settings(self) -> tuple[str, ...]:
         """The names of the attributes that are not KEEP, in the order of the class."""
-        return tuple(
-            field.name for field in attrs.fields(UpdateSpec) if getattr(self, field.name) is not KEEP
-        )
+        return tuple(field.name for field in attrs.fields(UpdateSpec) if getattr(self, field.name) is not KEEP)

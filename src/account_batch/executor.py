@@ -1,0 +1,260 @@
+"""The executor: applies exactly the frozen targets of a plan, each at most once, and never decides."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from types import MappingProxyType
+
+import attrs
+
+from account_batch.calendar import as_instant
+from account_batch.decision import Outcome, Reason
+from account_batch.errors import ChangeRejectedError, GuardError, InvalidValueError, PlanError, PlanExpiredError
+from account_batch.plan import Plan, Target
+from account_batch.store import AccountOutcome, Commit, SupportsApply
+
+__all__ = ["ApplyPolicy", "Report", "apply_plan"]
+
+
+def _whole(value: object, *, least: int) -> bool:
+    return type(value) is int and value >= least
+
+
+@attrs.frozen(kw_only=True)
+class ApplyPolicy:
+    """When to go on, and when to stop.
+
+    >>> ApplyPolicy(canary=100, stop_after_percent=1)
+    ApplyPolicy(all_or_nothing=False, chunk_size=10000, stop_after=None, stop_after_percent=1, canary=100, \
+over_credit_limit=False)
+
+    Args:
+        all_or_nothing: One transaction: any stale or failed account rolls everything back.
+        chunk_size: How many accounts each transaction changes.
+        stop_after: Stop once so many accounts are stale or failed.
+        stop_after_percent: Stop once more than this percentage of the attempted accounts are stale or failed.
+        canary: Try so many changing accounts first; anything not applied among them stops.
+        over_credit_limit: Whether distributors may end up owing more than their credit limit.
+
+    Raises:
+        InvalidValueError: A value is of the wrong type or range.
+    """
+
+    all_or_nothing: bool = False
+    chunk_size: int = 10_000
+    stop_after: int | None = None
+    stop_after_percent: float | None = None
+    canary: int = 0
+    over_credit_limit: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what makes no sense."""
+        percent = self.stop_after_percent
+        checks = {
+            "all_or_nothing": isinstance(self.all_or_nothing, bool),
+            "chunk_size": _whole(self.chunk_size, least=1),
+            "stop_after": self.stop_after is None or _whole(self.stop_after, least=1),
+            "stop_after_percent": percent is None or (type(percent) in {int, float} and 0 <= percent <= 100),
+            "canary": _whole(self.canary, least=0),
+            "over_credit_limit": isinstance(self.over_credit_limit, bool),
+        }
+        for name, valid in checks.items():
+            if not valid:
+                raise InvalidValueError(f"policy.{name}: {getattr(self, name)!r} makes no sense")
+
+
+@attrs.frozen(kw_only=True)
+class Report:
+    """What came of every account of a plan.
+
+    Args:
+        counts: Accounts by outcome; every outcome is there, and they add up to the plan's accounts.
+        outcomes: One per account, in the order of the plan.
+        stopped: Why it ended before every account was attempted; None if it did not.
+    """
+
+    plan_id: str
+    counts: Mapping[Outcome, int]
+    outcomes: Sequence[AccountOutcome] = attrs.field(repr=False)
+    stopped: str | None
+
+    @property
+    def all_applied(self) -> bool:
+        """Whether every account was applied, or had it all already."""
+        return self.counts[Outcome.APPLIED] + self.counts[Outcome.UNCHANGED] == len(self.outcomes)
+
+
+def apply_plan(
+    plan: Plan,
+    store: SupportsApply,
+    *,
+    now: datetime,
+    policy: ApplyPolicy | None = None,
+    terminate: int | None = None,
+    on_progress: Callable[[int, int], object] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> Report:
+    """Apply a plan: its frozen targets only, each in one transaction with its ledger entries, each at most once.
+
+    Applying again continues with what was not attempted and returns the recorded outcomes of the rest, so that
+    neither a crash nor a lost reply nor a second worker ever changes or charges an account twice.
+
+    Args:
+        plan: What a person said yes to.
+        store: The store that it was made on.
+        now: Aware.
+        policy: When to stop; by default nothing but the storage stops it.
+        terminate: The number of accounts that the plan terminates, said back.
+        on_progress: Called after every chunk with the number of changing accounts that are done, and of all.
+        should_stop: Asked before every chunk; True ends the run, which can be continued.
+
+    Raises:
+        PlanError: The plan was made on another store.
+        PlanExpiredError: It is past its valid_until, and something is left to do.
+        GuardError: terminate is not the number of terminations, or a distributor would be over its credit limit.
+        StoreError: The storage is not available; what was done is recorded, and applying again continues.
+        InvalidValueError: now has no time zone.
+    """
+    now = as_instant(now, "now")
+    policy = ApplyPolicy() if policy is None else policy
+    if store.identity != plan.store:
+        raise PlanError(f"plan {plan.id} was made on the store {plan.store}, and cannot be applied to {store.identity}")
+    run = _Run(plan, store, policy)
+    if run.left:
+        _check_guards(plan, now, policy, terminate)
+        run.go(on_progress or _ignore_progress, should_stop or _never)
+    return run.report()
+
+
+def _ignore_progress(_done: int, _total: int) -> None:
+    """Do nothing; the default reporter."""
+
+
+def _never() -> bool:
+    return False
+
+
+def _check_guards(plan: Plan, now: datetime, policy: ApplyPolicy, terminate: int | None) -> None:
+    if plan.valid_until is not None and now >= plan.valid_until:
+        raise PlanExpiredError(f"plan {plan.id} was valid until {plan.valid_until:%Y-%m-%d %H:%M} UTC: plan again")
+    ends = len(plan.changes) if plan.terminates else 0
+    if (ends if terminate is None else terminate) != ends or (ends and terminate is None):
+        said = "the number was not said back" if terminate is None else f"{terminate} was said back"
+        raise GuardError(f"terminate: the plan terminates {ends} accounts, and {said}")
+    over = [name for name, total in plan.totals.distributors.items() if total.over_limit]
+    if over and not policy.over_credit_limit:
+        raise GuardError(f"over_credit_limit: {', '.join(over)} would owe more than the credit limit allows")
+
+
+class _Run:
+    """One go at a plan."""
+
+    def __init__(self, plan: Plan, store: SupportsApply, policy: ApplyPolicy) -> None:
+        self._plan = plan
+        self._store = store
+        self._policy = policy
+        self._stopped: str | None = None
+        self._recorded = dict(store.outcomes(plan.id))
+        self._foreseen = [group.decision.planned for group in plan.groups]
+        self._total = sum(group.count for group in plan.groups if group.decision.planned is Outcome.APPLIED)
+        self._canary = {target.account_id for target in islice(self._changing(), policy.canary)}
+        self.left = self._total - len(self._recorded)
+
+    def go(self, on_progress: Callable[[int, int], object], should_stop: Callable[[], bool]) -> None:
+        """Attempt what is left, transaction by transaction, until something says stop."""
+        together = self._policy.all_or_nothing
+        for targets in [tuple(self._left())] if together else self._chunks():
+            self._stopped = "the caller said stop" if should_stop() else self._why_stop()
+            if self._stopped:
+                return
+            self._keep(self._attempt_together(targets) if together else self._attempt(targets, Commit.ALWAYS))
+            on_progress(len(self._recorded), self._total)
+        self._stopped = self._why_stop() if len(self._recorded) < self._total else None
+
+    def report(self) -> Report:
+        """What came of every account so far."""
+        outcomes = tuple(map(self._outcome, self._plan.targets))
+        counts = dict.fromkeys(Outcome, 0)
+        for outcome in outcomes:
+            counts[outcome.outcome] += 1
+        return Report(plan_id=self._plan.id, counts=MappingProxyType(counts), outcomes=outcomes, stopped=self._stopped)
+
+    def _outcome(self, target: Target) -> AccountOutcome:
+        recorded = self._recorded.get(target.account_id)
+        if recorded is not None:
+            return recorded
+        foreseen = self._foreseen[target.group]
+        return AccountOutcome(
+            account_id=target.account_id,
+            control_number=target.control_number,
+            outcome=Outcome.NOT_ATTEMPTED if foreseen is Outcome.APPLIED else foreseen,
+            reasons=self._plan.groups[target.group].decision.refusals,
+        )
+
+    def _changing(self) -> Iterator[Target]:
+        return (target for target in self._plan.targets if self._foreseen[target.group] is Outcome.APPLIED)
+
+    def _left(self) -> Iterator[Target]:
+        return (target for target in self._changing() if target.account_id not in self._recorded)
+
+    def _chunks(self) -> Iterator[Sequence[Target]]:
+        """The canary first, then what is left."""
+        left = self._left()
+        canary = len(self._canary - self._recorded.keys())
+        for targets in (islice(left, canary), left):
+            while chunk := tuple(islice(targets, self._policy.chunk_size)):
+                yield chunk
+
+    def _why_stop(self) -> str | None:
+        """What of the policy says stop, given everything that is recorded, by this run or an earlier one."""
+        policy, attempted = self._policy, len(self._recorded)
+        bad = len(_not_applied(self._recorded.values()))
+        if policy.all_or_nothing and bad:
+            return f"all or nothing: {bad} accounts are stale or failed"
+        if policy.stop_after is not None and bad >= policy.stop_after:
+            return f"stop_after: {bad} accounts are stale or failed"
+        percent = policy.stop_after_percent
+        if percent is not None and bad and bad * 100 >= percent * attempted:
+            return f"stop_after_percent: {bad} of {attempted} attempted accounts are stale or failed"
+        spoiled = len(_not_applied(self._recorded[name] for name in self._canary & self._recorded.keys()))
+        return f"canary: {spoiled} of the first {policy.canary} accounts are stale or failed" if spoiled else None
+
+    def _attempt(self, targets: Sequence[Target], commit: Commit) -> list[AccountOutcome]:
+        """Apply a chunk; an account that the storage rejects is isolated by bisection, and fails alone."""
+        try:
+            return list(self._store.apply(self._plan, targets, commit=commit))
+        except ChangeRejectedError as error:
+            if len(targets) == 1:
+                return [_failed(targets[0], error)]
+        half = len(targets) // 2
+        return self._attempt(targets[:half], commit) + self._attempt(targets[half:], commit)
+
+    def _attempt_together(self, targets: Sequence[Target]) -> list[AccountOutcome]:
+        """Apply everything in one transaction; if that cannot be, return no more than who was in the way."""
+        try:
+            outcomes = list(self._store.apply(self._plan, targets, commit=Commit.IF_ALL_APPLIED))
+        except ChangeRejectedError:
+            culprits = _not_applied(self._attempt(targets, Commit.NEVER))
+            if not culprits:  # What was in the way is gone by now, and nothing was kept: the caller may try again.
+                raise
+            return culprits
+        return _not_applied(outcomes) or outcomes
+
+    def _keep(self, outcomes: Sequence[AccountOutcome]) -> None:
+        """Remember outcomes, and have the store record those that no transaction of its own has."""
+        if bad := _not_applied(outcomes):
+            self._store.record(self._plan.id, bad)
+        self._recorded.update((outcome.account_id, outcome) for outcome in outcomes)
+
+
+def _not_applied(outcomes: Iterable[AccountOutcome]) -> list[AccountOutcome]:
+    return [outcome for outcome in outcomes if outcome.outcome is not Outcome.APPLIED]
+
+
+def _failed(target: Target, error: ChangeRejectedError) -> AccountOutcome:
+    return AccountOutcome(
+        account_id=target.account_id,
+        control_number=target.control_number,
+        outcome=Outcome.FAILED,
+        reasons=(Reason(field="store", detail=str(error)),),
+    )

@@ -1,0 +1,300 @@
+"""The planner: finds the accounts, has the rules decide once per distinct facts, and freezes what they decided."""
+
+import uuid
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from hashlib import sha256
+from operator import attrgetter, eq
+from typing import overload
+
+import attrs
+
+from account_batch.account import Account
+from account_batch.calendar import as_instant, first_instant, shift_days, zone_data
+from account_batch.catalog import Catalog
+from account_batch.decision import EffectKind, Outcome, ShiftBalance
+from account_batch.errors import FilterError, GuardError, InvalidValueError, SpecError, StoreError
+from account_batch.filters import AccountFilter, ControlNumbers, StatusFilter
+from account_batch.plan import Group, Plan, Target, Totals, canonical
+from account_batch.planner.memo import Decisions
+from account_batch.planner.references import check_batch, check_filter, check_spec
+from account_batch.planner.totals import total_up
+from account_batch.questions import Value
+from account_batch.rules import Request
+from account_batch.spec import KEEP, ActivateNow, StatusChange, UpdateSpec
+from account_batch.store import SupportsRead
+
+__all__ = ["plan_due", "plan_update"]
+
+_DAY = timedelta(hours=24)
+_LAST = 2**31
+
+
+class _Snapshots(Sequence[Target]):
+    """Targets that are made from the account snapshots when they are looked at."""
+
+    def __init__(self, accounts: Sequence[Account], numbers: Sequence[int], groups: Sequence[Group]) -> None:
+        self._accounts = accounts
+        self._numbers = numbers
+        self._fields = [group.decision.fields for group in groups]
+
+    def __len__(self) -> int:
+        return len(self._accounts)
+
+    @overload
+    def __getitem__(self, index: int) -> Target: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Target, ...]: ...
+    def __getitem__(self, index: int | slice) -> Target | tuple[Target, ...]:
+        if isinstance(index, slice):
+            return tuple(map(self._target, range(len(self))[index]))
+        return self._target(index)
+
+    def _target(self, index: int) -> Target:
+        account, number = self._accounts[index], self._numbers[index]
+        before = tuple(getattr(account, field) for field in self._fields[number])
+        return Target(account.id, account.control_number, number, before)
+
+
+def plan_update(
+    store: SupportsRead,
+    where: AccountFilter,
+    spec: UpdateSpec,
+    *,
+    catalog: Catalog,
+    now: datetime,
+    actor: str = "",
+    reason: str = "",
+    expected: int | None = None,
+    at_most: int | None = None,
+    stop_on_refusal: bool = False,
+    max_age: timedelta = _DAY,
+) -> Plan:
+    """Plan what setting a spec on the accounts of one batch does to each of them; nothing is touched.
+
+    Deterministic, and independent of the order in which the store finds the accounts. Costs one pass over them.
+
+    Args:
+        store: Where the accounts are.
+        where: Which accounts; exactly one batch, and no custom fields.
+        spec: What to set.
+        catalog: What filter, spec and accounts point at.
+        now: Aware; decides what "today" is in each customer's billing zone.
+        actor: Who asks, for the journal.
+        reason: Why, for the journal.
+        expected: The number of accounts that the filter must select.
+        at_most: The number of accounts that the filter must not exceed.
+        stop_on_refusal: Whether any refused account stops the plan.
+        max_age: How long a plan that moves money or terminates may be applied.
+
+    Raises:
+        FilterError: The filter does not mean exactly one batch, or looks at custom fields.
+        UnknownReferenceError: Filter or spec point at something that the catalog does not have.
+        InvalidValueError: now has no time zone, or another argument is of the wrong type.
+        GuardError: expected, at_most or stop_on_refusal said stop.
+        StoreError: The storage cannot answer.
+    """
+    if not isinstance(where, AccountFilter):
+        raise FilterError(f"filter: {where!r} is no AccountFilter")
+    if not isinstance(spec, UpdateSpec):
+        raise SpecError(f"spec: {spec!r} is no UpdateSpec")
+    check_filter(where, catalog)
+    check_batch(where, catalog)
+    check_spec(spec, catalog)
+    request = Request(spec=spec, catalog=catalog, now=as_instant(now, "now"))
+    if not isinstance(max_age, timedelta) or max_age <= timedelta(0):
+        raise InvalidValueError(f"max_age: {max_age!r} is no positive timedelta")
+    draft = _Draft(store, where, request)
+    _check_guards(draft, expected=expected, at_most=at_most, stop_on_refusal=stop_on_refusal)
+    return draft.plan(actor=actor, reason=reason, max_age=max_age)
+
+
+def plan_due(
+    store: SupportsRead,
+    *,
+    catalog: Catalog,
+    now: datetime,
+    actor: str = "",
+    reason: str = "",
+    where: AccountFilter | None = None,
+) -> Plan:
+    """Plan the opening of inactive accounts whose activation date has come in their customer's zone.
+
+    It carries out what was confirmed before, and so needs no batch; accounts that are not due are not in the plan.
+
+    Args:
+        store: Where the accounts are.
+        catalog: What the accounts point at.
+        now: Aware; decides what "today" is in each customer's billing zone.
+        actor: Who asks, for the journal.
+        reason: Why, for the journal.
+        where: Which accounts to look at; all, if None.
+
+    Raises:
+        FilterError: The filter looks at custom fields, or at other states than inactive.
+        UnknownReferenceError: The filter points at something that the catalog does not have.
+        InvalidValueError: now has no time zone.
+        StoreError: The storage cannot answer.
+    """
+    where = AccountFilter() if where is None else where
+    check_filter(where, catalog)
+    if where.status in {StatusFilter.OPEN, StatusFilter.CLOSED}:
+        raise FilterError(f"filter.status: {where.status.value}: only inactive accounts are due; leave it out")
+    where = attrs.evolve(where, status=StatusFilter.INACTIVE)
+    spec = UpdateSpec(activation=ActivateNow())
+    request = Request(spec=spec, catalog=catalog, now=as_instant(now, "now"), due=True)
+    return _Draft(store, where, request).plan(actor=actor, reason=reason, max_age=_DAY)
+
+
+class _Draft:
+    """The accounts that were found, in the order of the plan, with what was decided about each."""
+
+    def __init__(self, store: SupportsRead, where: AccountFilter, request: Request) -> None:
+        self._store = store
+        self._where = where
+        self._request = request
+        decisions = Decisions(request)
+        accounts = _in_order(store.find(where))
+        charged = {reference: store.charged(reference) for reference in decisions.references}
+        numbers = decisions.decide_all(accounts, charged)
+        made = decisions.made
+        if request.due:
+            kept = [place for place, number in enumerate(numbers) if made[number][1].planned is not Outcome.UNCHANGED]
+            accounts = [accounts[place] for place in kept]
+            order = dict.fromkeys(numbers[place] for place in kept)
+            renumbered = {number: place for place, number in enumerate(order)}
+            numbers = array("I", (renumbered[numbers[place]] for place in kept))
+            made = [made[number] for number in order]
+        counts = Counter(numbers)
+        self.accounts = accounts
+        self.numbers = numbers
+        self.groups = tuple(
+            Group(facts=asked, decision=decision, count=counts[number]) for number, (asked, decision) in enumerate(made)
+        )
+        self._batches, self._customers = (
+            {dict(group.facts)[Value(field)] for group in self.groups} for field in ("batch", "customer")
+        )
+        if where.batch is not None and not self._batches <= {where.batch}:
+            raise StoreError(f'the store finds accounts outside the batch "{where.batch}"; nothing was planned')
+
+    def plan(self, *, actor: str, reason: str, max_age: timedelta) -> Plan:
+        """Freeze it."""
+        request, where, spec = self._request, self._where, None if self._request.due else self._request.spec
+        terminates = spec is not None and spec.status is StatusChange.TERMINATED
+        ends = [group.decision.planned is Outcome.APPLIED for group in self.groups] if terminates else []
+        totals = total_up(
+            self.groups,
+            request.catalog,
+            (account for account, number in zip(self.accounts, self.numbers, strict=True) if ends[number])
+            if terminates
+            else (),
+        )
+        absent = self._absent()
+        return Plan(
+            id=str(uuid.uuid4()),
+            digest=self._digest(spec),
+            where=where,
+            spec=spec,
+            planned_at=request.now,
+            valid_until=self._valid_until(max_age, terminates=terminates),
+            actor=actor,
+            reason=reason,
+            warnings=tuple(self._warnings(totals, absent)),
+            totals=totals,
+            groups=self.groups,
+            targets=_Snapshots(self.accounts, self.numbers, self.groups),
+            group_numbers=self.numbers,
+            absent=absent,
+            store=self._store.identity,
+            zone_data=zone_data(),
+        )
+
+    def _digest(self, spec: UpdateSpec | None) -> str:
+        digest = sha256(canonical((self._where, spec, self.groups)).encode())
+        digest.update("\0".join(map(attrgetter("id"), self.accounts)).encode())
+        digest.update(",".join(map(str, self.numbers)).encode())
+        return digest.hexdigest()
+
+    def _valid_until(self, max_age: timedelta, *, terminates: bool) -> datetime | None:
+        """The instant from which what was decided may no longer hold (DESIGN.md section 6)."""
+        request = self._request
+        spec, now = request.spec, request.now
+        limits = []
+        dated = any(setting is not KEEP for setting in (spec.activation, spec.expiration, spec.availability_days))
+        if dated and not request.due:
+            for customer in self._customers:
+                known = request.catalog.customer(str(customer))
+                tomorrow = shift_days(request.today[known.id], 1) if known else None
+                if known and tomorrow:
+                    limits.append(first_instant(tomorrow, known.billing_time_zone))
+        if request.due or terminates or any(map(_moves_money, self.groups)):
+            limits.append(now + max_age)
+        return min(limits, default=None)
+
+    def _absent(self) -> ControlNumbers | None:
+        """The control numbers that were asked for and are not in the batch, whatever the other criteria say."""
+        asked = self._where.control_numbers
+        if asked is None:
+            return None
+        missing = asked.without(_numbers(self.accounts))
+        if missing is None:
+            return None
+        where = AccountFilter(
+            batch=self._where.batch,
+            customer=self._where.customer,
+            control_numbers=missing,
+            status=StatusFilter.ANY,
+        )
+        return missing.without(_numbers(self._store.find(where)))
+
+    def _warnings(self, totals: Totals, absent: ControlNumbers | None) -> Iterator[str]:
+        if not self.accounts:
+            yield "no account is selected"
+        if absent is not None:
+            yield f"control numbers that are not in the batch: {absent}"
+        if expiring := _count_effect(self.groups, EffectKind.EXPIRES_AT_ONCE):
+            yield f"accounts that expire at once: {expiring}"
+        for name, total in totals.distributors.items():
+            if total.over_limit:
+                yield f'distributor "{name}" would owe more than its credit limit allows'
+        batch = self._where.batch
+        catalog = self._request.catalog
+        for customer in sorted(map(str, self._customers)):
+            if batch is not None and catalog.customer(customer) and not catalog.batch(customer, batch):
+                yield f'the batch has accounts of customer "{customer}", who has no such batch in the catalog'
+
+
+def _check_guards(draft: _Draft, *, expected: int | None, at_most: int | None, stop_on_refusal: bool) -> None:
+    selected = len(draft.accounts)
+    if expected is not None and selected != expected:
+        raise GuardError(f"expected: {expected} accounts were expected, the filter selects {selected}")
+    if at_most is not None and selected > at_most:
+        raise GuardError(f"at_most: {at_most} accounts were allowed, the filter selects {selected}")
+    refused = sum(group.count for group in draft.groups if group.decision.planned is Outcome.REFUSED)
+    if stop_on_refusal and refused:
+        codes = {reason.code.name for group in draft.groups for reason in group.decision.refusals if reason.code}
+        raise GuardError(f"stop_on_refusal: {refused} of {selected} accounts are refused: {', '.join(sorted(codes))}")
+
+
+def _in_order(found: Iterable[Account]) -> list[Account]:
+    """The accounts in control-number order, then id; those without a control number last."""
+    accounts = sorted(found, key=attrgetter("id"))
+    if any(map(eq, map(attrgetter("id"), accounts), map(attrgetter("id"), accounts[1:]))):
+        raise StoreError("the store finds an account twice; nothing was planned")
+    accounts.sort(key=lambda account: account.control_number or _LAST)
+    return accounts
+
+
+def _numbers(accounts: Iterable[Account]) -> Iterator[int]:
+    return (account.control_number for account in accounts if account.control_number is not None)
+
+
+def _moves_money(group: Group) -> bool:
+    decision = group.decision
+    return bool(decision.transactions) or any(isinstance(step, ShiftBalance) for step in decision.assignments)
+
+
+def _count_effect(groups: Sequence[Group], kind: EffectKind) -> int:
+    return sum(group.count for group in groups for effect in group.decision.effects if effect.kind is kind)

@@ -1,0 +1,1 @@
+"""Storage adapters: the only modules that import the libraries of their storage."""
