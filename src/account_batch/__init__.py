@@ -12,11 +12,12 @@ from account_batch.decision import (
     Transaction,
     TransactionKind,
 )
-from account_batch.executor import ApplyPolicy, Report, apply_plan
+from account_batch.executor import ApplyPolicy, apply_plan
 from account_batch.filters import AccountFilter, ControlNumbers, Registration, StatusFilter, TextMatch
 from account_batch.money import Money
 from account_batch.plan import AccountChange, FieldChange, Plan
 from account_batch.planner import plan_due, plan_update
+from account_batch.report import Report
 from account_batch.spec import (
     CLEAR,
     KEEP,

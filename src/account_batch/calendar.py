@@ -1,6 +1,5 @@
 """Calendar dates and the instants at which they begin."""
 
-import importlib.metadata
 import re
 import zoneinfo
 from datetime import UTC, date, datetime, time, timedelta
@@ -114,9 +113,11 @@ def shift_days(day: date, days: int) -> date | None:
 
 def zone_data() -> str:
     """The version of the zone database in use; hosts differ, so plans record it."""
+    from importlib.metadata import version  # noqa: PLC0415  # Costs as much as a fifth of importing the library.
+
     for folder in zoneinfo.TZPATH:
         listing = Path(folder) / "tzdata.zi"
         if listing.is_file():
             with listing.open(encoding="utf-8") as lines:
                 return lines.readline().removeprefix("# version ").strip()
-    return f"tzdata {importlib.metadata.version('tzdata')}"
+    return f"tzdata {version('tzdata')}"

@@ -1,6 +1,6 @@
 """The executor: applies exactly the frozen targets of a plan, each at most once, and never decides."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from types import MappingProxyType
@@ -11,9 +11,10 @@ from account_batch.calendar import as_instant
 from account_batch.decision import Outcome, Reason
 from account_batch.errors import ChangeRejectedError, GuardError, InvalidValueError, PlanError, PlanExpiredError
 from account_batch.plan import Plan, Target
-from account_batch.store import AccountOutcome, Commit, SupportsApply
+from account_batch.report import AccountOutcome, Report
+from account_batch.store import Commit, SupportsApply
 
-__all__ = ["ApplyPolicy", "Report", "apply_plan"]
+__all__ = ["ApplyPolicy", "apply_plan"]
 
 
 def _whole(value: object, *, least: int) -> bool:
@@ -61,27 +62,6 @@ over_credit_limit=False)
         for name, valid in checks.items():
             if not valid:
                 raise InvalidValueError(f"policy.{name}: {getattr(self, name)!r} makes no sense")
-
-
-@attrs.frozen(kw_only=True)
-class Report:
-    """What came of every account of a plan.
-
-    Args:
-        counts: Accounts by outcome; every outcome is there, and they add up to the plan's accounts.
-        outcomes: One per account, in the order of the plan.
-        stopped: Why it ended before every account was attempted; None if it did not.
-    """
-
-    plan_id: str
-    counts: Mapping[Outcome, int]
-    outcomes: Sequence[AccountOutcome] = attrs.field(repr=False)
-    stopped: str | None
-
-    @property
-    def all_applied(self) -> bool:
-        """Whether every account was applied, or had it all already."""
-        return self.counts[Outcome.APPLIED] + self.counts[Outcome.UNCHANGED] == len(self.outcomes)
 
 
 def apply_plan(

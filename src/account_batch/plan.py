@@ -13,6 +13,7 @@ import attrs
 from account_batch.decision import (
     Decision,
     Effect,
+    EffectKind,
     FieldValue,
     NoteCode,
     Outcome,
@@ -142,6 +143,8 @@ class Totals:
 
     Args:
         counts: Accounts by planned outcome: applied, unchanged, refused.
+        refusals: Accounts by refusal code, the most frequent first; one account may have several.
+        effects: How many times each effect takes place.
         money: Transactions by currency and kind.
         distributors: Charges by distributor.
         opening_difference: What the opening balances gain together, by currency.
@@ -151,6 +154,8 @@ class Totals:
     """
 
     counts: Mapping[Outcome, int]
+    refusals: Mapping[RefusalCode, int]
+    effects: Mapping[EffectKind, int]
     money: Mapping[tuple[str, TransactionKind], Money]
     distributors: Mapping[str, DistributorTotal]
     opening_difference: Mapping[str, Money]
@@ -320,7 +325,7 @@ class Plan:
         return hash((self.id, self.digest))
 
 
-def canonical(value: object) -> str:  # noqa: PLR0911  # One case per kind of value.
+def canonical(value: object) -> str:
     """A text that two values share iff they are the same: what digests are made of.
 
     Knows the values of this library: no order of a set, no trailing zero and no type that compares equal to another

@@ -96,7 +96,7 @@ class Equals:
     """Does the field have this very value? An unset field has none."""
 
     field: str
-    value: date | str | frozenset[str]
+    value: Answer
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -7,14 +7,14 @@ from typing import Any, Protocol
 import attrs
 
 from account_batch.account import Account
-from account_batch.decision import Outcome, Reason, Transaction, TransactionKind, value_after
+from account_batch.decision import Reason, Transaction, TransactionKind, value_after
 from account_batch.filters import AccountFilter
 from account_batch.money import Money
 from account_batch.plan import Plan, Target
 from account_batch.questions import answer
+from account_batch.report import AccountOutcome
 
 __all__ = [
-    "AccountOutcome",
     "Commit",
     "LedgerEntry",
     "SupportsApply",
@@ -23,20 +23,6 @@ __all__ = [
     "ledger_entries",
     "why_stale",
 ]
-
-
-@attrs.frozen(kw_only=True)
-class AccountOutcome:
-    """What came of one account of a plan, and why.
-
-    Args:
-        reasons: Of a refusal, of staleness or of a failure; empty for what went well.
-    """
-
-    account_id: str
-    control_number: int | None
-    outcome: Outcome
-    reasons: tuple[Reason, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

@@ -191,7 +191,7 @@ class _Draft:
             if terminates
             else (),
         )
-        absent = self._absent()
+        absent, passed_over = self._not_selected()
         return Plan(
             id=str(uuid.uuid4()),
             digest=self._digest(spec),
@@ -201,7 +201,7 @@ class _Draft:
             valid_until=self._valid_until(max_age, terminates=terminates),
             actor=actor,
             reason=reason,
-            warnings=tuple(self._warnings(totals, absent)),
+            warnings=tuple(self._warnings(totals, absent, passed_over)),
             totals=totals,
             groups=self.groups,
             targets=_Snapshots(self.accounts, self.numbers, self.groups),
@@ -233,28 +233,31 @@ class _Draft:
             limits.append(now + max_age)
         return min(limits, default=None)
 
-    def _absent(self) -> ControlNumbers | None:
-        """The control numbers that were asked for and are not in the batch, whatever the other criteria say."""
+    def _not_selected(self) -> tuple[ControlNumbers | None, ControlNumbers | None]:
+        """The control numbers that were asked for: those not in the batch, and those that other criteria pass over."""
         asked = self._where.control_numbers
-        if asked is None:
-            return None
-        missing = asked.without(_numbers(self.accounts))
+        missing = None if asked is None else asked.without(_numbers(self.accounts))
         if missing is None:
-            return None
+            return None, None
         where = AccountFilter(
             batch=self._where.batch,
             customer=self._where.customer,
             control_numbers=missing,
             status=StatusFilter.ANY,
         )
-        return missing.without(_numbers(self._store.find(where)))
+        there = list(_numbers(self._store.find(where)))
+        return missing.without(there), ControlNumbers(there) if there else None
 
-    def _warnings(self, totals: Totals, absent: ControlNumbers | None) -> Iterator[str]:
+    def _warnings(
+        self, totals: Totals, absent: ControlNumbers | None, passed_over: ControlNumbers | None
+    ) -> Iterator[str]:
         if not self.accounts:
             yield "no account is selected"
         if absent is not None:
             yield f"control numbers that are not in the batch: {absent}"
-        if expiring := _count_effect(self.groups, EffectKind.EXPIRES_AT_ONCE):
+        if passed_over is not None:
+            yield f"control numbers that the other criteria do not select: {passed_over}"
+        if expiring := totals.effects.get(EffectKind.EXPIRES_AT_ONCE):
             yield f"accounts that expire at once: {expiring}"
         for name, total in totals.distributors.items():
             if total.over_limit:
@@ -294,7 +297,3 @@ def _numbers(accounts: Iterable[Account]) -> Iterator[int]:
 def _moves_money(group: Group) -> bool:
     decision = group.decision
     return bool(decision.transactions) or any(isinstance(step, ShiftBalance) for step in decision.assignments)
-
-
-def _count_effect(groups: Sequence[Group], kind: EffectKind) -> int:
-    return sum(group.count for group in groups for effect in group.decision.effects if effect.kind is kind)

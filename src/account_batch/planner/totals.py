@@ -1,5 +1,6 @@
 """What a plan comes to: counts and money, exactly, from the decisions and how many accounts each is about."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType
@@ -7,7 +8,7 @@ from typing import Generic, TypeVar
 
 from account_batch.account import Account, AccountKind
 from account_batch.catalog import Catalog
-from account_batch.decision import Assign, EffectKind, Outcome, TransactionKind
+from account_batch.decision import Assign, EffectKind, Outcome, RefusalCode, TransactionKind
 from account_batch.money import Money, add, subtract, times
 from account_batch.plan import DistributorTotal, Group, Totals
 from account_batch.questions import Value
@@ -43,11 +44,17 @@ def total_up(groups: Sequence[Group], catalog: Catalog, terminated: Iterable[Acc
         catalog: Knows what distributors owe already.
         terminated: The accounts that the plan terminates.
     """
+    refusals: Counter[RefusalCode] = Counter()
+    effects: Counter[EffectKind] = Counter()
     counts = dict.fromkeys((Outcome.APPLIED, Outcome.UNCHANGED, Outcome.REFUSED), 0)
     money: _Sums[tuple[str, TransactionKind]] = _Sums()
     opening: _Sums[str] = _Sums()
     for group in groups:
         counts[group.decision.planned] += group.count
+        codes = {reason.code for reason in group.decision.refusals if reason.code is not None}
+        refusals.update(dict.fromkeys(codes, group.count))
+        for effect in group.decision.effects:
+            effects[effect.kind] += group.count
         for transaction in group.decision.transactions:
             amount = transaction.amount
             money.plus((amount.currency, transaction.kind), amount.amount, group.count)
@@ -64,6 +71,8 @@ def total_up(groups: Sequence[Group], catalog: Catalog, terminated: Iterable[Acc
             (funds if account.kind is AccountKind.DEBIT else debts).plus(account.currency, account.balance)
     return Totals(
         counts=MappingProxyType(counts),
+        refusals=MappingProxyType(dict(sorted(refusals.items(), key=lambda item: (-item[1], item[0].value)))),
+        effects=MappingProxyType({kind: effects[kind] for kind in EffectKind if effects[kind]}),
         money=money.money(lambda key: key[0]),
         distributors=_distributors(groups, catalog),
         opening_difference=opening.money(str),

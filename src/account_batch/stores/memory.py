@@ -11,7 +11,8 @@ from account_batch.decision import Outcome
 from account_batch.errors import ChangeRejectedError, InvalidValueError
 from account_batch.filters import AccountFilter
 from account_batch.plan import Plan, Target
-from account_batch.store import AccountOutcome, Commit, LedgerEntry, account_after, ledger_entries, why_stale
+from account_batch.report import AccountOutcome
+from account_batch.store import Commit, LedgerEntry, account_after, ledger_entries, why_stale
 
 __all__ = ["MemoryStore"]
 

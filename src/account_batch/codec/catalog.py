@@ -1,0 +1,45 @@
+"""Catalogs as TOML files."""
+
+import tomllib
+from decimal import Decimal
+
+from account_batch.catalog import Catalog
+from account_batch.codec.strict import structure
+from account_batch.errors import FormatError, nearest
+
+__all__ = ["parse_catalog", "parse_toml"]
+
+_TABLES = {
+    "customer": "customers",
+    "batch": "batches",
+    "product": "products",
+    "site": "sites",
+    "distributor": "distributors",
+    "roles": "roles",
+    "ivr_languages": "ivr_languages",
+}
+
+
+def parse_toml(text: str) -> dict[str, object]:
+    """The document of a TOML text, in which numbers are exact and every key stands once.
+
+    Raises:
+        FormatError: The text is no TOML; the message names the line.
+    """
+    try:
+        return tomllib.loads(text.removeprefix("\N{BYTE ORDER MARK}"), parse_float=Decimal)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"no TOML: {error}") from None
+
+
+def parse_catalog(text: str) -> Catalog:
+    """The catalog of a TOML text, with the tables and lists of DESIGN.md section 10.
+
+    Raises:
+        FormatError: The text has another form; the message names each place.
+    """
+    document = parse_toml(text)
+    for name in document:
+        if name not in _TABLES:
+            raise FormatError(f'catalog: unknown table "{name}"; {nearest(name, _TABLES)}')
+    return structure({_TABLES[name]: value for name, value in document.items()}, Catalog, "catalog")
