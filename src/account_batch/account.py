@@ -114,7 +114,7 @@ def check_text(value: object, name: str, error: type[AccountBatchError] = Invali
     if not isinstance(value, str):
         raise error(f"{name}: {value!r} is no text")
     if not value.strip():
-        raise error(f"{name}: blank; leave it out, or write the text that is meant")
+        raise error(f"{name}: blank; write the text that is meant")
     if "\0" in value or not _is_encodable(value):
         raise error(f"{name}: {value!r} holds a NUL or half a character, which no storage keeps")
     return value

@@ -15,7 +15,7 @@ import attrs
 from account_batch.account import UnifiedMessaging
 from account_batch.codec.catalog import parse_toml
 from account_batch.codec.strict import parse_json
-from account_batch.errors import AccountBatchError, FormatError, nearest
+from account_batch.errors import AccountBatchError, FormatError, InvalidValueError, nearest
 from account_batch.filters import AccountFilter, Registration, StatusFilter, TextMatch, TextMode
 from account_batch.money import Money
 from account_batch.spec import (
@@ -123,8 +123,19 @@ _TEXT = _plain(str, "text", {"type": "string", "pattern": "\\S"})
 _COMMENT = _plain(str, "text", {"type": "string"})
 _FLAG = _plain(bool, "true or false", {"type": "boolean"})
 _COUNT = _plain(int, "a whole number", {"type": "integer", "minimum": 1, "maximum": 2**31 - 1})
+
+
+def _read_money(part: Any, place: str) -> Money:
+    if not isinstance(part, str):
+        raise FormatError(f'{place}: {part!r} is no text; money is exact, and written like "15.00 USD"')
+    try:
+        return Money.parse(part)
+    except InvalidValueError as error:
+        raise FormatError(f"{place}: {error}") from None
+
+
 _MONEY = _Form(
-    lambda part, place: Money.parse(_TEXT.read(part, place)),
+    _read_money,
     str,
     {"type": "string", "pattern": r"^[+-]?[0-9]+(\.[0-9]+)? [A-Z]{3}$"},
 )
