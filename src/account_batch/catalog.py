@@ -1,7 +1,7 @@
 """Catalog: the reference data that filters, specs and accounts point at."""
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -189,22 +189,49 @@ class _HasId(Protocol):
 _Entry = TypeVar("_Entry", bound=_HasId)
 
 
-def _entries(values: Iterable[_Entry]) -> tuple[_Entry, ...]:
-    return tuple(sorted(values, key=lambda entry: (str(getattr(entry, "id", "")), getattr(entry, "customer", ""))))
+def _sorted(values: Iterable[_Entry], kind: type[_Entry]) -> tuple[_Entry, ...]:
+    """The entries in normal form, each once."""
+    place = f"catalog.{_PLACES[kind]}"
+    entries = tuple(values)
+    keys: set[tuple[str, str]] = set()
+    for entry in entries:
+        if not isinstance(entry, kind):
+            raise InvalidValueError(f"{place}: {entry!r} is no {kind.__name__}")
+        key = (entry.id, entry.customer if isinstance(entry, Batch) else "")
+        if key in keys:
+            raise InvalidValueError(f'{place}: "{entry.id}" stands there twice')
+        keys.add(key)
+    return tuple(sorted(entries, key=lambda entry: (entry.id, getattr(entry, "customer", ""))))
 
 
-def _unique(kind: type[_HasId]) -> Callable[[object, _Attribute, _Value], None]:
-    def check(_: object, attribute: _Attribute, entries: _Value) -> None:
-        seen = set()
-        for entry in entries:
-            if not isinstance(entry, kind):
-                raise InvalidValueError(f"catalog.{attribute.name}: {entry!r} is no {kind.__name__}")
-            key = (entry.id, entry.customer if isinstance(entry, Batch) else None)
-            if key in seen:
-                raise InvalidValueError(f'catalog.{attribute.name}: "{entry.id}" stands there twice')
-            seen.add(key)
+_PLACES: dict[type, str] = {
+    Customer: "customers",
+    Batch: "batches",
+    Product: "products",
+    Site: "sites",
+    Distributor: "distributors",
+}
 
-    return check
+
+# mypy knows the type of a constructor argument from a named converter only.
+def _customers(values: Iterable[Customer]) -> tuple[Customer, ...]:
+    return _sorted(values, Customer)
+
+
+def _batches(values: Iterable[Batch]) -> tuple[Batch, ...]:
+    return _sorted(values, Batch)
+
+
+def _products(values: Iterable[Product]) -> tuple[Product, ...]:
+    return _sorted(values, Product)
+
+
+def _sites(values: Iterable[Site]) -> tuple[Site, ...]:
+    return _sorted(values, Site)
+
+
+def _distributors(values: Iterable[Distributor]) -> tuple[Distributor, ...]:
+    return _sorted(values, Distributor)
 
 
 def _roles(value: Iterable[str]) -> frozenset[str]:
@@ -226,11 +253,11 @@ class Catalog:
         InvalidValueError: Two entries have the same id (batches: the same id and customer).
     """
 
-    customers: tuple[Customer, ...] = attrs.field(default=(), converter=_entries, validator=_unique(Customer))
-    batches: tuple[Batch, ...] = attrs.field(default=(), converter=_entries, validator=_unique(Batch))
-    products: tuple[Product, ...] = attrs.field(default=(), converter=_entries, validator=_unique(Product))
-    sites: tuple[Site, ...] = attrs.field(default=(), converter=_entries, validator=_unique(Site))
-    distributors: tuple[Distributor, ...] = attrs.field(default=(), converter=_entries, validator=_unique(Distributor))
+    customers: tuple[Customer, ...] = attrs.field(default=(), converter=_customers)
+    batches: tuple[Batch, ...] = attrs.field(default=(), converter=_batches)
+    products: tuple[Product, ...] = attrs.field(default=(), converter=_products)
+    sites: tuple[Site, ...] = attrs.field(default=(), converter=_sites)
+    distributors: tuple[Distributor, ...] = attrs.field(default=(), converter=_distributors)
     roles: frozenset[str] = attrs.field(default=frozenset(), converter=_roles)
     ivr_languages: frozenset[str] = attrs.field(default=frozenset(), converter=_languages)
 

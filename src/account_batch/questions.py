@@ -226,9 +226,11 @@ class Facts:
         self._known: dict[Question, Answer] = {}
 
     def __getitem__(self, question: Question) -> Answer:
-        if question not in self._known:
-            self._known[question] = self._answer(question)
-        return self._known[question]
+        try:
+            return self._known[question]
+        except KeyError:
+            found = self._known[question] = self._answer(question)
+            return found
 
     def holds(self, question: Question) -> bool:
         """The answer to a yes or no question."""

@@ -1,0 +1,81 @@
+"""What type checkers know about the public names: checked by mypy --strict, never run."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal, assert_type
+
+from account_batch import (
+    CLEAR,
+    KEEP,
+    Account,
+    AccountChange,
+    AccountFilter,
+    AccountKind,
+    ActivateNow,
+    ActivateOn,
+    ApplyPolicy,
+    AssignAddons,
+    AssignDistributor,
+    Catalog,
+    Charge,
+    ExpireOn,
+    MemoryStore,
+    Money,
+    Outcome,
+    Plan,
+    RemoveAddons,
+    ReplaceAddons,
+    Report,
+    UpdateSpec,
+    apply_plan,
+    plan_due,
+    plan_update,
+)
+from account_batch.spec import Marker
+
+
+def settings_are_told_apart(spec: UpdateSpec) -> None:
+    """KEEP, CLEAR and each kind of value are different types."""
+    assert_type(spec.charge, Charge | Literal[Marker.KEEP])
+    assert_type(spec.site, Literal[Marker.KEEP, Marker.CLEAR] | str)
+    if spec.site is not KEEP and spec.site is not CLEAR:
+        assert_type(spec.site, str)
+    if spec.charge is not KEEP:
+        assert_type(spec.charge.amount, Money)
+    if spec.activation is not KEEP and spec.activation is not CLEAR:
+        assert_type(spec.activation, ActivateNow | ActivateOn)
+    if spec.addons is not KEEP:
+        assert_type(spec.addons, AssignAddons | ReplaceAddons | RemoveAddons)
+    assert_type(spec.distributor, Literal[Marker.KEEP, Marker.CLEAR] | AssignDistributor)
+
+
+def wrong_settings_are_errors() -> None:
+    """A value of another type, or CLEAR where it makes no sense, does not pass the checker."""
+    UpdateSpec(product=CLEAR)  # type: ignore[arg-type]  # A product cannot be cleared.
+    UpdateSpec(availability_days="90")  # type: ignore[arg-type]  # Days are a whole number.
+    UpdateSpec(opening_balance=15.0)  # type: ignore[arg-type]  # Money is never a float.
+    Money(1.5, "USD")  # type: ignore[arg-type]  # Money is never a float.
+    ActivateOn(20261201)  # type: ignore[arg-type]  # Dates are dates or ISO text.
+
+
+def constructors_take_what_is_natural() -> None:
+    """Text for dates, money, control numbers and distributors; any iterable for a collection."""
+    UpdateSpec(expiration=ExpireOn("2027-12-01"), distributor="acme", addons=AssignAddons({"call-waiting"}), site=CLEAR)
+    where = AccountFilter(batch="B", control_numbers=[1, 2, 3], account_id="44", contact={"city": "Lviv"})
+    assert_type(where.batch, str | None)
+    account = Account(
+        id="1", customer="c", kind=AccountKind.DEBIT, currency="USD", product="gold", balance=5, addons=["a"]
+    )
+    assert_type(account.balance, Decimal)
+    assert_type(account.effective_expiration, date | None)
+
+
+def the_round_is_typed(store: MemoryStore, spec: UpdateSpec, catalog: Catalog, now: datetime) -> None:
+    """From a store to a report."""
+    plan = plan_update(store, AccountFilter(batch="B"), spec, catalog=catalog, now=now)
+    assert_type(plan, Plan)
+    assert_type(plan.changes[0], AccountChange)
+    assert_type(plan_due(store, catalog=catalog, now=now).valid_until, datetime | None)
+    report = apply_plan(plan, store, now=now, policy=ApplyPolicy(canary=1), on_progress=print)
+    assert_type(report, Report)
+    assert_type(report.counts[Outcome.APPLIED], int)
