@@ -201,7 +201,7 @@ def _print(text: str) -> None:
     for line in text.splitlines():
         heading = line.isupper() and not line.startswith(" ")
         styled.append(f"{line}\n", style="bold" if heading else "bold red" if line.startswith("  !") else "")
-    Console(highlight=False).print(styled, soft_wrap=True)
+    Console(highlight=False).print(styled, soft_wrap=True, end="")
 
 
 def _print_json(document: object) -> None:
