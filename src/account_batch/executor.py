@@ -69,7 +69,7 @@ def apply_plan(
     store: SupportsApply,
     *,
     now: datetime,
-    policy: ApplyPolicy | None = None,
+    policy: ApplyPolicy = ApplyPolicy(),  # noqa: B008  # A frozen value.
     terminate: int | None = None,
     on_progress: Callable[[int, int], object] | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -96,7 +96,6 @@ def apply_plan(
         InvalidValueError: now has no time zone.
     """
     now = as_instant(now, "now")
-    policy = ApplyPolicy() if policy is None else policy
     if store.identity != plan.store:
         raise PlanError(f"plan {plan.id} was made on the store {plan.store}, and cannot be applied to {store.identity}")
     run = _Run(plan, store, policy)

@@ -126,13 +126,12 @@ def demo() -> int:
         request = (folder / "request.toml").read_text(encoding="utf-8")
     now = datetime(2026, 11, 23, 10, tzinfo=UTC)
     plan = plan_update(store, where, spec, catalog=known, now=now, actor="demo", reason="show how it works")
-    _print(f"The request:\n\n{request}\nThe plan, as a person confirms it:\n\n{plan.confirmation()}")
-    _print("Applied once:\n")
+    _print(f"The request:\n\n{request}\nThe plan, as a person confirms it:\n\n{plan.confirmation()}\nApplied once:\n\n")
     _print(_outcomes(apply_plan(plan, store, now=now)))
     booked = len(store.transactions(plan.id))
-    _print("Applied again, as after a lost reply; the recorded outcomes, and nothing moves twice:\n")
+    _print("\nApplied again, as after a lost reply; the recorded outcomes, and nothing moves twice:\n\n")
     _print(_outcomes(apply_plan(plan, store, now=now)))
-    _print(f"Ledger entries: {booked} after the first time, {len(store.transactions(plan.id))} after the second.")
+    _print(f"\nLedger entries: {booked} after the first time, {len(store.transactions(plan.id))} after the second.\n")
     return 0
 
 
@@ -196,11 +195,11 @@ def _summary(plan: Plan) -> dict[str, Any]:
 
 
 def _print(text: str) -> None:
-    """Print as it is; on a terminal, headings stand out."""
+    """Print as it is; on a terminal, headings and warnings stand out."""
     styled = Text()
-    for line in text.splitlines():
+    for line in text.splitlines(keepends=True):
         heading = line.isupper() and not line.startswith(" ")
-        styled.append(f"{line}\n", style="bold" if heading else "bold red" if line.startswith("  !") else "")
+        styled.append(line, style="bold" if heading else "bold red" if line.startswith("  !") else "")
     Console(highlight=False).print(styled, soft_wrap=True, end="")
 
 
