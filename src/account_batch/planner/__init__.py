@@ -133,13 +133,15 @@ def plan_due(
         where: Which accounts to look at; all, if None.
 
     Raises:
-        FilterError: The filter looks at custom fields, or at other states than inactive.
+        FilterError: The filter looks at custom fields, at other states than inactive, or at a batch of two customers.
         UnknownReferenceError: The filter points at something that the catalog does not have.
         InvalidValueError: now has no time zone.
         StoreError: The storage cannot answer.
     """
     where = AccountFilter() if where is None else where
     check_filter(where, catalog)
+    if where.batch is not None:
+        check_batch(where, catalog)
     if where.status in {StatusFilter.OPEN, StatusFilter.CLOSED}:
         raise FilterError(f"filter.status: {where.status.value}: only inactive accounts are due; leave it out")
     where = attrs.evolve(where, status=StatusFilter.INACTIVE)
