@@ -69,7 +69,7 @@ def apply_plan(
     store: SupportsApply,
     *,
     now: datetime,
-    policy: ApplyPolicy = ApplyPolicy(),  # noqa: B008  # A frozen value.
+    policy: ApplyPolicy = ApplyPolicy(),
     terminate: int | None = None,
     on_progress: Callable[[int, int], object] | None = None,
     should_stop: Callable[[], bool] | None = None,
