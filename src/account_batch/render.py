@@ -198,7 +198,7 @@ def _counts(plan: Plan) -> Iterator[_Row]:
         fields.update(dict.fromkeys(group.decision.fields, group.count))
         notes.update(dict.fromkeys(group.decision.notes, group.count))
     for name, count in fields.items():
-        yield f"get another {_words(name)}", str(count)
+        yield f"{_words(name)} changes", str(count)
     for kind, count in plan.totals.effects.items():
         yield _words(kind.value), f"{count}{_when(plan, kind)}"
     for code, count in notes.items():
