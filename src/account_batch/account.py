@@ -1,7 +1,7 @@
 """Account: an immutable snapshot of one account, and what follows from it on a date."""
 
 import enum
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any, TypeAlias
@@ -10,6 +10,7 @@ import attrs
 
 from account_batch.calendar import parse_date, shift_days
 from account_batch.errors import AccountBatchError, InvalidValueError
+from account_batch.frozen import FrozenMapping
 from account_batch.money import as_amount, check_currency
 
 __all__ = [
@@ -20,10 +21,17 @@ __all__ = [
     "Entitlements",
     "UnifiedMessaging",
     "as_details",
+    "as_items",
+    "as_texts",
     "availability_end",
     "availability_start",
     "check_text",
     "is_positive_int",
+    "mask",
+    "validate_currency",
+    "validate_flag",
+    "validate_optional_text",
+    "validate_text",
 ]
 
 
@@ -68,41 +76,10 @@ class Entitlements:
 _NOTHING = Entitlements(services=False, self_care=False, maintenance_charged=False, subscription_charged=False)
 
 
-class Details(Mapping[str, str]):
-    """Named texts beside the fixed fields, such as contact data: an immutable, hashable mapping."""
+Details: TypeAlias = FrozenMapping[str, str]
+"""Named texts beside the fixed fields, such as contact data."""
 
-    __slots__ = ("_items",)
-    _items: tuple[tuple[str, str], ...]
-
-    def __init__(self, items: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
-        object.__setattr__(self, "_items", tuple(sorted(dict(items).items())))
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"Details are immutable; cannot set {name}")
-
-    def __getitem__(self, name: str) -> str:
-        for known, text in self._items:
-            if known == name:
-                return text
-        raise KeyError(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return (name for name, _ in self._items)
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __hash__(self) -> int:
-        return hash(self._items)
-
-    def __reduce__(self) -> tuple[type["Details"], tuple[tuple[tuple[str, str], ...]]]:
-        return Details, (self._items,)
-
-    def __repr__(self) -> str:
-        return repr(dict(self._items))
-
-
-_NO_DETAILS = Details()
+_NO_DETAILS: Details = FrozenMapping()
 
 
 def check_text(value: object, name: str, error: type[AccountBatchError] = InvalidValueError) -> str:
@@ -130,24 +107,48 @@ def _is_encodable(value: str) -> bool:
     return True
 
 
+def as_items(value: object, name: str, error: type[AccountBatchError] = InvalidValueError) -> list[Any]:
+    """The items of any collection that is no text and no mapping.
+
+    Raises:
+        AccountBatchError: The given error, naming the place.
+    """
+    if isinstance(value, str | bytes | bytearray | Mapping) or not isinstance(value, Iterable):
+        raise error(f"{name}: {value!r} is no collection; pass a list or set")
+    return list(value)
+
+
+def as_texts(value: object, name: str, error: type[AccountBatchError] = InvalidValueError) -> frozenset[str]:
+    """The texts of any collection of texts.
+
+    Raises:
+        AccountBatchError: The given error, naming the place.
+    """
+    return frozenset(check_text(item, name, error) for item in as_items(value, name, error))
+
+
 def as_details(value: object, name: str, error: type[AccountBatchError] = InvalidValueError) -> Details:
     """Named texts from any mapping of texts to texts.
 
     Raises:
         AccountBatchError: The given error, naming the place.
     """
-    if isinstance(value, Details):
-        return value
     if not isinstance(value, Mapping):
         raise error(f"{name}: {value!r} is no mapping of names to texts")
     for key, text in value.items():
         check_text(text, f"{name}.{check_text(key, name, error)}", error)
-    return Details(value)
+    return value if isinstance(value, FrozenMapping) else FrozenMapping(value)
 
 
 def is_positive_int(value: object) -> bool:
     """Whether this is a whole number from 1 to 2^31 - 1, and not a bool."""
     return type(value) is int and 1 <= value < 2**31
+
+
+def mask(account_id: str) -> str:
+    """An id, which may be a PIN, as people see it: at most its last four characters, and never more than a third."""
+    shown = min(4, len(account_id) // 3)
+    return f"...{account_id[len(account_id) - shown :]}"
 
 
 def availability_start(first_used_on: date | None, last_recharged_on: date | None) -> date | None:
@@ -167,23 +168,35 @@ _Attribute: TypeAlias = "attrs.Attribute[Any]"
 _Value = Any
 
 
-def _text(_: object, attribute: _Attribute, value: _Value) -> None:
-    check_text(value, f"account.{attribute.name}")
+def validate_text(instance: object, attribute: _Attribute, value: _Value) -> None:
+    """Accept texts that are not blank; for attrs fields of this module and the catalog, like those below."""
+    check_text(value, _place(instance, attribute))
 
 
-def _optional_text(_: object, attribute: _Attribute, value: _Value) -> None:
+def validate_optional_text(instance: object, attribute: _Attribute, value: _Value) -> None:
+    """Accept None, and texts that are not blank."""
     if value is not None:
-        check_text(value, f"account.{attribute.name}")
+        check_text(value, _place(instance, attribute))
+
+
+def validate_flag(instance: object, attribute: _Attribute, value: _Value) -> None:
+    """Accept True and False."""
+    if value is not True and value is not False:
+        raise InvalidValueError(f"{_place(instance, attribute)}: {value!r} is neither True nor False")
+
+
+def validate_currency(instance: object, attribute: _Attribute, value: _Value) -> None:
+    """Accept ISO 4217 codes."""
+    check_currency(value, _place(instance, attribute))
+
+
+def _place(instance: object, attribute: _Attribute) -> str:
+    return f"{type(instance).__name__.lower()}.{attribute.name}"
 
 
 def _optional_count(_: object, attribute: _Attribute, value: _Value) -> None:
     if value is not None and not is_positive_int(value):
         raise InvalidValueError(f"account.{attribute.name}: {value!r} is no whole number from 1 to 2147483647")
-
-
-def _flag(_: object, attribute: _Attribute, value: _Value) -> None:
-    if value is not True and value is not False:
-        raise InvalidValueError(f"account.{attribute.name}: {value!r} is neither True nor False")
 
 
 def _member(kind: type[enum.Enum]) -> Callable[[object, _Attribute, _Value], None]:
@@ -192,10 +205,6 @@ def _member(kind: type[enum.Enum]) -> Callable[[object, _Attribute, _Value], Non
             raise InvalidValueError(f"account.{attribute.name}: {value!r} is no {kind.__name__}")
 
     return check
-
-
-def _currency(_: object, attribute: _Attribute, value: _Value) -> None:
-    check_currency(value, f"account.{attribute.name}")
 
 
 def _day(value: date | str | None, name: str) -> date | None:
@@ -229,9 +238,7 @@ def _last_recharged_on(value: date | str | None) -> date | None:
 
 
 def _addons(value: Iterable[str]) -> frozenset[str]:
-    if isinstance(value, str):
-        raise InvalidValueError(f"account.addons: {value!r} is one text; pass a set of add-ons")
-    return frozenset(check_text(addon, "account.addons") for addon in value)
+    return as_texts(value, "account.addons")
 
 
 def _contact(value: Mapping[str, str]) -> Details:
@@ -263,16 +270,16 @@ class Account:
         InvalidValueError: A field has a value that no account can have.
     """
 
-    id: str = attrs.field(validator=_text)
-    batch: str | None = attrs.field(default=None, validator=_optional_text)
+    id: str = attrs.field(validator=validate_text)
+    batch: str | None = attrs.field(default=None, validator=validate_optional_text)
     control_number: int | None = attrs.field(default=None, validator=_optional_count)
-    customer: str = attrs.field(validator=_text)
+    customer: str = attrs.field(validator=validate_text)
     kind: AccountKind = attrs.field(validator=_member(AccountKind))
-    account_role: str | None = attrs.field(default=None, validator=_optional_text)
+    account_role: str | None = attrs.field(default=None, validator=validate_optional_text)
     state: AccountState = attrs.field(default=AccountState.OPEN, validator=_member(AccountState))
-    blocked: bool = attrs.field(default=False, validator=_flag)
-    registered: bool = attrs.field(default=False, validator=_flag)
-    currency: str = attrs.field(validator=_currency)
+    blocked: bool = attrs.field(default=False, validator=validate_flag)
+    registered: bool = attrs.field(default=False, validator=validate_flag)
+    currency: str = attrs.field(validator=validate_currency)
     opening_balance: Decimal = attrs.field(default=Decimal(0), converter=_opening_balance)
     balance: Decimal = attrs.field(default=Decimal(0), converter=_balance)
     activation_date: date | None = attrs.field(default=None, converter=_activation_date)
@@ -280,18 +287,18 @@ class Account:
     availability_days: int | None = attrs.field(default=None, validator=_optional_count)
     first_used_on: date | None = attrs.field(default=None, converter=_first_used_on)
     last_recharged_on: date | None = attrs.field(default=None, converter=_last_recharged_on)
-    product: str = attrs.field(validator=_text)
+    product: str = attrs.field(validator=validate_text)
     addons: frozenset[str] = attrs.field(default=frozenset(), converter=_addons)
     charging_period: int | None = attrs.field(default=None, validator=_optional_count)
-    associated_number: str | None = attrs.field(default=None, validator=_optional_text)
+    associated_number: str | None = attrs.field(default=None, validator=validate_optional_text)
     unified_messaging: UnifiedMessaging = attrs.field(
         default=UnifiedMessaging.BY_PRODUCT, validator=_member(UnifiedMessaging)
     )
-    ivr_language: str | None = attrs.field(default=None, validator=_optional_text)
-    time_zone: str | None = attrs.field(default=None, validator=_optional_text)
-    role: str | None = attrs.field(default=None, validator=_optional_text)
-    site: str | None = attrs.field(default=None, validator=_optional_text)
-    distributor: str | None = attrs.field(default=None, validator=_optional_text)
+    ivr_language: str | None = attrs.field(default=None, validator=validate_optional_text)
+    time_zone: str | None = attrs.field(default=None, validator=validate_optional_text)
+    role: str | None = attrs.field(default=None, validator=validate_optional_text)
+    site: str | None = attrs.field(default=None, validator=validate_optional_text)
+    distributor: str | None = attrs.field(default=None, validator=validate_optional_text)
     contact: Mapping[str, str] = attrs.field(default=_NO_DETAILS, converter=_contact)
     custom_fields: Mapping[str, str] = attrs.field(default=_NO_DETAILS, converter=_custom_fields)
 
@@ -311,7 +318,11 @@ class Account:
         """What the account may do and is charged for on a date of its customer's calendar (rule 2).
 
         An account that is inactive, closed, or expired on that date has nothing.
+
+        Raises:
+            InvalidValueError: on is no calendar date.
         """
+        on = parse_date(on, "on")
         expiration = self.effective_expiration
         if self.state is not AccountState.OPEN or (expiration is not None and expiration <= on):
             return _NOTHING

@@ -23,8 +23,8 @@ def is_zone(name: str) -> bool:
     if not name.isascii() or name in _HOST_NAMES or name.startswith(("posix/", "right/")):
         return False
     try:
-        pendulum.timezone(name)
-    except (ValueError, OSError):
+        zoneinfo.ZoneInfo(name)
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
         return False
     return True
 
@@ -81,6 +81,8 @@ def as_instant(value: datetime, name: str) -> datetime:
         raise InvalidValueError(f"{name}: {value!r} is no datetime")
     if value.utcoffset() is None:
         raise InvalidValueError(f"{name}: {value!r} has no time zone; pass for example datetime.now(UTC)")
+    if not date.min.year < value.year < date.max.year:
+        raise InvalidValueError(f"{name}: {value!r} lies outside the years 2 to 9998, and some zone cannot show it")
     utc = value.astimezone(UTC)
     return datetime.combine(utc.date(), utc.time(), UTC)
 

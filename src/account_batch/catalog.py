@@ -3,46 +3,28 @@
 import functools
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import attrs
 
-from account_batch.account import check_text, is_positive_int
+from account_batch.account import (
+    as_items,
+    as_texts,
+    is_positive_int,
+    validate_currency,
+    validate_flag,
+    validate_optional_text,
+    validate_text,
+)
 from account_batch.calendar import is_zone
 from account_batch.errors import InvalidValueError
-from account_batch.money import as_amount, check_currency
+from account_batch.money import as_amount
 
 __all__ = ["Batch", "Catalog", "Customer", "Distributor", "Product", "Site", "Subscription"]
 
 
 # The types that attrs hands to validators: mypy infers the type of a field from them, so both are open.
-_Attribute: TypeAlias = "attrs.Attribute[Any]"
 _Value = Any
-
-
-def _text(instance: object, attribute: _Attribute, value: _Value) -> None:
-    check_text(value, f"{type(instance).__name__.lower()}.{attribute.name}")
-
-
-def _optional_text(instance: object, attribute: _Attribute, value: _Value) -> None:
-    if value is not None:
-        check_text(value, f"{type(instance).__name__.lower()}.{attribute.name}")
-
-
-def _flag(instance: object, attribute: _Attribute, value: _Value) -> None:
-    if not isinstance(value, bool):
-        place = f"{type(instance).__name__.lower()}.{attribute.name}"
-        raise InvalidValueError(f"{place}: {value!r} is neither True nor False")
-
-
-def _currency(instance: object, attribute: _Attribute, value: _Value) -> None:
-    check_currency(value, f"{type(instance).__name__.lower()}.{attribute.name}")
-
-
-def _names(place: str, values: Iterable[str]) -> frozenset[str]:
-    if isinstance(values, str):
-        raise InvalidValueError(f"{place}: {values!r} is one text; pass a list")
-    return frozenset(check_text(value, place) for value in values)
 
 
 def _fraction(value: Decimal | int | str, place: str) -> Decimal:
@@ -76,11 +58,11 @@ def _owed(value: Decimal | int | str) -> Decimal:
 
 
 def _allowed_addons(value: Iterable[str]) -> frozenset[str]:
-    return _names("product.allowed_addons", value)
+    return as_texts(value, "product.allowed_addons")
 
 
 def _prepaid_months(value: Iterable[int]) -> tuple[int, ...]:
-    months = list(value)
+    months = as_items(value, "subscription.prepaid_months")
     for month in months:
         if not is_positive_int(month):
             raise InvalidValueError(f"subscription.prepaid_months: {month!r} is no whole number of months >= 1")
@@ -91,8 +73,8 @@ def _prepaid_months(value: Iterable[int]) -> tuple[int, ...]:
 class Customer:
     """An owner of accounts; every date of them takes effect in its billing time zone (IANA name)."""
 
-    id: str = attrs.field(validator=_text)
-    billing_time_zone: str = attrs.field(validator=_text)
+    id: str = attrs.field(validator=validate_text)
+    billing_time_zone: str = attrs.field(validator=validate_text)
 
     @billing_time_zone.validator
     def _check_zone(self, _: object, value: str) -> None:
@@ -110,8 +92,8 @@ class Batch:
         sale_commission: Fraction of the opening balance; comes before the distributor's, and 0 is a value.
     """
 
-    id: str = attrs.field(validator=_text)
-    customer: str = attrs.field(validator=_text)
+    id: str = attrs.field(validator=validate_text)
+    customer: str = attrs.field(validator=validate_text)
     sale_commission: Decimal | None = attrs.field(default=None, converter=_sale_commission)
 
 
@@ -125,9 +107,14 @@ class Subscription:
         fee: In the product's currency, where known.
     """
 
-    in_advance: bool = attrs.field(validator=_flag)
+    in_advance: bool = attrs.field(validator=validate_flag)
     prepaid_months: tuple[int, ...] = attrs.field(default=(), converter=_prepaid_months)
     fee: Decimal | None = attrs.field(default=None, converter=_fee)
+
+
+def _optional_subscription(_: object, __: object, value: _Value) -> None:
+    if value is not None and not isinstance(value, Subscription):
+        raise InvalidValueError(f"product.subscription: {value!r} is no Subscription")
 
 
 @attrs.frozen(kw_only=True)
@@ -139,14 +126,12 @@ class Product:
         allowed_addons: The add-ons that go with this main product.
     """
 
-    id: str = attrs.field(validator=_text)
-    currency: str = attrs.field(validator=_currency)
-    account_role: str | None = attrs.field(default=None, validator=_optional_text)
-    is_addon: bool = attrs.field(default=False, validator=_flag)
+    id: str = attrs.field(validator=validate_text)
+    currency: str = attrs.field(validator=validate_currency)
+    account_role: str | None = attrs.field(default=None, validator=validate_optional_text)
+    is_addon: bool = attrs.field(default=False, validator=validate_flag)
     allowed_addons: frozenset[str] = attrs.field(default=frozenset(), converter=_allowed_addons)
-    subscription: Subscription | None = attrs.field(
-        default=None, validator=attrs.validators.optional(attrs.validators.instance_of(Subscription))
-    )
+    subscription: Subscription | None = attrs.field(default=None, validator=_optional_subscription)
 
     @property
     def offered_months(self) -> tuple[int, ...]:
@@ -160,8 +145,8 @@ class Product:
 class Site:
     """A group of accounts of one customer that are managed as a single entity."""
 
-    id: str = attrs.field(validator=_text)
-    customer: str = attrs.field(validator=_text)
+    id: str = attrs.field(validator=validate_text)
+    customer: str = attrs.field(validator=validate_text)
 
 
 @attrs.frozen(kw_only=True)
@@ -174,8 +159,8 @@ class Distributor:
         balance: What it owes already.
     """
 
-    id: str = attrs.field(validator=_text)
-    currency: str = attrs.field(validator=_currency)
+    id: str = attrs.field(validator=validate_text)
+    currency: str = attrs.field(validator=validate_currency)
     commission: Decimal = attrs.field(converter=_commission)
     credit_limit: Decimal | None = attrs.field(default=None, converter=_credit_limit)
     balance: Decimal = attrs.field(default=Decimal(0), converter=_owed)
@@ -192,7 +177,7 @@ _Entry = TypeVar("_Entry", bound=_HasId)
 def _sorted(values: Iterable[_Entry], kind: type[_Entry]) -> tuple[_Entry, ...]:
     """The entries in normal form, each once."""
     place = f"catalog.{_PLACES[kind]}"
-    entries = tuple(values)
+    entries = as_items(values, place)
     keys: set[tuple[str, str]] = set()
     for entry in entries:
         if not isinstance(entry, kind):
@@ -235,11 +220,11 @@ def _distributors(values: Iterable[Distributor]) -> tuple[Distributor, ...]:
 
 
 def _roles(value: Iterable[str]) -> frozenset[str]:
-    return _names("catalog.roles", value)
+    return as_texts(value, "catalog.roles")
 
 
 def _languages(value: Iterable[str]) -> frozenset[str]:
-    return _names("catalog.ivr_languages", value)
+    return as_texts(value, "catalog.ivr_languages")
 
 
 @attrs.frozen(kw_only=True)

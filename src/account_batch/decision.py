@@ -11,6 +11,7 @@ from account_batch.money import Money, add
 from account_batch.questions import Answer
 
 __all__ = [
+    "CHANGEABLE",
     "AlterAddons",
     "Assign",
     "Assignment",
@@ -30,6 +31,29 @@ __all__ = [
 
 FieldValue: TypeAlias = Answer
 """A value of a field of Account that an update can change."""
+
+
+CHANGEABLE = frozenset(
+    {
+        "state",
+        "blocked",
+        "opening_balance",
+        "activation_date",
+        "expiration_date",
+        "availability_days",
+        "product",
+        "addons",
+        "charging_period",
+        "associated_number",
+        "unified_messaging",
+        "ivr_language",
+        "time_zone",
+        "role",
+        "site",
+        "distributor",
+    }
+)
+"""The fields of Account that an update can set; the balance moves."""
 
 
 class Outcome(enum.Enum):
@@ -150,7 +174,7 @@ class Effect:
 class Assign:
     """The field gets this value."""
 
-    field: str
+    field: str = attrs.field(validator=attrs.validators.in_(CHANGEABLE))
     value: FieldValue
 
 

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
-from types import MappingProxyType
 
 import attrs
 
 from account_batch.calendar import as_instant
 from account_batch.decision import Outcome, Reason
 from account_batch.errors import ChangeRejectedError, GuardError, InvalidValueError, PlanError, PlanExpiredError
+from account_batch.frozen import FrozenMapping
 from account_batch.plan import Plan, Target
 from account_batch.report import AccountOutcome, Report
 from account_batch.store import Commit, SupportsApply
@@ -33,7 +33,8 @@ over_credit_limit=False)
         all_or_nothing: One transaction: any stale or failed account rolls everything back.
         chunk_size: How many accounts each transaction changes.
         stop_after: Stop once so many accounts are stale or failed.
-        stop_after_percent: Stop once more than this percentage of the attempted accounts are stale or failed.
+        stop_after_percent: Stop once some accounts are stale or failed, and they are at least this percentage of those
+            attempted.
         canary: Try so many changing accounts first; anything not applied among them stops.
         over_credit_limit: Whether distributors may end up owing more than their credit limit.
 
@@ -96,9 +97,13 @@ def apply_plan(
         InvalidValueError: now has no time zone.
     """
     now = as_instant(now, "now")
+    if not isinstance(plan, Plan):
+        raise PlanError(f"plan: {plan!r} is no Plan")
+    if not isinstance(policy, ApplyPolicy):
+        raise InvalidValueError(f"policy: {policy!r} is no ApplyPolicy")
     if store.identity != plan.store:
         raise PlanError(f"plan {plan.id} was made on the store {plan.store}, and cannot be applied to {store.identity}")
-    run = _Run(plan, store, policy)
+    run = _Run(plan, store, policy, now)
     if run.left:
         _check_guards(plan, now, policy, terminate)
         run.go(on_progress or _ignore_progress, should_stop or _never)
@@ -117,8 +122,9 @@ def _check_guards(plan: Plan, now: datetime, policy: ApplyPolicy, terminate: int
     if plan.valid_until is not None and now >= plan.valid_until:
         raise PlanExpiredError(f"plan {plan.id} was valid until {plan.valid_until:%Y-%m-%d %H:%M} UTC: plan again")
     ends = len(plan.changes) if plan.terminates else 0
-    if (ends if terminate is None else terminate) != ends or (ends and terminate is None):
-        said = "the number was not said back" if terminate is None else f"{terminate} was said back"
+    said_back = type(terminate) is int and terminate == ends
+    if not said_back and (ends or terminate is not None):
+        said = "the number was not said back" if terminate is None else f"{terminate!r} was said back"
         raise GuardError(f"terminate: the plan terminates {ends} accounts, and {said}")
     over = [name for name, total in plan.totals.distributors.items() if total.over_limit]
     if over and not policy.over_credit_limit:
@@ -128,7 +134,8 @@ def _check_guards(plan: Plan, now: datetime, policy: ApplyPolicy, terminate: int
 class _Run:
     """One go at a plan."""
 
-    def __init__(self, plan: Plan, store: SupportsApply, policy: ApplyPolicy) -> None:
+    def __init__(self, plan: Plan, store: SupportsApply, policy: ApplyPolicy, now: datetime) -> None:
+        self._now = now
         self._plan = plan
         self._store = store
         self._policy = policy
@@ -156,7 +163,7 @@ class _Run:
         counts = dict.fromkeys(Outcome, 0)
         for outcome in outcomes:
             counts[outcome.outcome] += 1
-        return Report(plan_id=self._plan.id, counts=MappingProxyType(counts), outcomes=outcomes, stopped=self._stopped)
+        return Report(plan_id=self._plan.id, counts=FrozenMapping(counts), outcomes=outcomes, stopped=self._stopped)
 
     def _outcome(self, target: Target) -> AccountOutcome:
         recorded = self._recorded.get(target.account_id)
@@ -201,17 +208,17 @@ class _Run:
     def _attempt(self, targets: Sequence[Target], commit: Commit) -> list[AccountOutcome]:
         """Apply a chunk; an account that the storage rejects is isolated by bisection, and fails alone."""
         try:
-            return list(self._store.apply(self._plan, targets, commit=commit))
+            return list(self._store.apply(self._plan, targets, now=self._now, commit=commit))
         except ChangeRejectedError as error:
             if len(targets) == 1:
-                return [_failed(targets[0], error)]
+                return [_failed(targets[0], error, self._now)]
         half = len(targets) // 2
         return self._attempt(targets[:half], commit) + self._attempt(targets[half:], commit)
 
     def _attempt_together(self, targets: Sequence[Target]) -> list[AccountOutcome]:
         """Apply everything in one transaction; if that cannot be, return no more than who was in the way."""
         try:
-            outcomes = list(self._store.apply(self._plan, targets, commit=Commit.IF_ALL_APPLIED))
+            outcomes = list(self._store.apply(self._plan, targets, now=self._now, commit=Commit.IF_ALL_APPLIED))
         except ChangeRejectedError:
             culprits = _not_applied(self._attempt(targets, Commit.NEVER))
             if not culprits:  # What was in the way is gone by now, and nothing was kept: the caller may try again.
@@ -220,20 +227,20 @@ class _Run:
         return _not_applied(outcomes) or outcomes
 
     def _keep(self, outcomes: Sequence[AccountOutcome]) -> None:
-        """Remember outcomes, and have the store record those that no transaction of its own has."""
-        if bad := _not_applied(outcomes):
-            self._store.record(self._plan.id, bad)
-        self._recorded.update((outcome.account_id, outcome) for outcome in outcomes)
+        """Remember outcomes; those that no transaction of the store recorded are recorded now, unless others were."""
+        for known in (outcomes, self._store.record(self._plan, _not_applied(outcomes))):
+            self._recorded.update((outcome.account_id, outcome) for outcome in known)
 
 
 def _not_applied(outcomes: Iterable[AccountOutcome]) -> list[AccountOutcome]:
     return [outcome for outcome in outcomes if outcome.outcome is not Outcome.APPLIED]
 
 
-def _failed(target: Target, error: ChangeRejectedError) -> AccountOutcome:
+def _failed(target: Target, error: ChangeRejectedError, now: datetime) -> AccountOutcome:
     return AccountOutcome(
         account_id=target.account_id,
         control_number=target.control_number,
         outcome=Outcome.FAILED,
+        at=now,
         reasons=(Reason(field="store", detail=str(error)),),
     )

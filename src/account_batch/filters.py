@@ -4,12 +4,13 @@ import enum
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias, assert_never
 
 import attrs
 
-from account_batch.account import Account, AccountState, Details, as_details, check_text
+from account_batch.account import Account, AccountState, Details, as_details, as_items, check_text
 from account_batch.errors import BatchRequiredError, FilterError
+from account_batch.frozen import FrozenMapping
 
 __all__ = ["AccountFilter", "ControlNumbers", "Registration", "StatusFilter", "TextMatch", "TextMode"]
 
@@ -55,8 +56,13 @@ class TextMatch:
         FilterError: The text is blank, which would match everything.
     """
 
-    mode: TextMode = attrs.field(validator=attrs.validators.instance_of(TextMode))
+    mode: TextMode = attrs.field()
     text: str = attrs.field()
+
+    @mode.validator
+    def _check_mode(self, _: object, value: object) -> None:
+        if not isinstance(value, TextMode):
+            raise FilterError(f"filter.account_id: {value!r} is no TextMode")
 
     @text.validator
     def _check_text(self, _: object, value: object) -> None:
@@ -93,6 +99,8 @@ class TextMatch:
                 return self.text in value
             case TextMode.ENDS_WITH:
                 return value.endswith(self.text)
+            case _:
+                assert_never(self.mode)
 
 
 def _range(item: str, text: str) -> tuple[int, int]:
@@ -114,19 +122,21 @@ def _range(item: str, text: str) -> tuple[int, int]:
     return first, last
 
 
-def _ranges(value: "str | int | Iterable[int] | ControlNumbers") -> tuple[tuple[int, int], ...]:
+def _pair(item: int | tuple[int, int]) -> tuple[int, int]:
+    pair = item if isinstance(item, tuple) and len(item) == 2 else (item, item)
+    if not all(type(number) is int for number in pair) or not 1 <= pair[0] <= pair[1] <= _HIGHEST:
+        raise FilterError(f"filter.control_numbers: {item!r} is no control number; they go from 1 to {_HIGHEST}")
+    return pair
+
+
+def _ranges(value: "str | int | Iterable[int | tuple[int, int]] | ControlNumbers") -> tuple[tuple[int, int], ...]:
     if isinstance(value, ControlNumbers):
         return value.ranges
     if isinstance(value, str):
         pairs = [_range(item.strip(" "), value) for item in value.split(",")]
     else:
-        numbers = [value] if isinstance(value, int) else list(value)
-        for number in numbers:
-            if type(number) is not int or not 1 <= number <= _HIGHEST:
-                raise FilterError(
-                    f"filter.control_numbers: {number!r} is no control number; they go from 1 to {_HIGHEST}"
-                )
-        pairs = [(number, number) for number in numbers]
+        items = [value] if isinstance(value, int) else as_items(value, "filter.control_numbers", FilterError)
+        pairs = [_pair(item) for item in items]
     if not pairs:
         raise FilterError("filter.control_numbers: none given; leave it out to mean the whole batch")
     merged: list[tuple[int, int]] = []
@@ -146,7 +156,7 @@ class ControlNumbers:
     '1-3,8-12'
 
     Args:
-        ranges: The text or numbers; kept as sorted, disjoint (first, last) pairs, never expanded.
+        ranges: The text, or numbers and (first, last) pairs; kept as sorted, disjoint pairs, never expanded.
 
     Raises:
         FilterError: Empty items, reversed ranges, zero, signs, non-ASCII digits, numbers above 2^31 - 1.
@@ -178,7 +188,7 @@ class ControlNumbers:
                 number = next(taken, None)
             if start <= last:
                 left.append((start, last))
-        return type(self)(",".join(f"{first}-{last}" for first, last in left)) if left else None
+        return type(self)(left) if left else None
 
 
 def _match(value: TextMatch | str | None) -> TextMatch | None:
@@ -186,8 +196,6 @@ def _match(value: TextMatch | str | None) -> TextMatch | None:
 
 
 def _control_numbers(value: ControlNumbers | str | int | Iterable[int] | None) -> ControlNumbers | None:
-    if isinstance(value, bool | float | Mapping):
-        raise FilterError(f"filter.control_numbers: {value!r} are no control numbers; write them like 1,3,8-12")
     return value if value is None or isinstance(value, ControlNumbers) else ControlNumbers(value)
 
 
@@ -247,8 +255,8 @@ class AccountFilter:
     used: bool | None = attrs.field(default=None, validator=_of(bool, optional=True))
     customer: str | None = attrs.field(default=None, validator=_text)
     product: str | None = attrs.field(default=None, validator=_text)
-    contact: Mapping[str, str] = attrs.field(factory=Details, converter=_contact)
-    custom_fields: Mapping[str, str] = attrs.field(factory=Details, converter=_custom_fields)
+    contact: Mapping[str, str] = attrs.field(default=FrozenMapping(), converter=_contact)
+    custom_fields: Mapping[str, str] = attrs.field(default=FrozenMapping(), converter=_custom_fields)
 
     def matches(self, account: Account) -> bool:
         """Whether the account is meant: the one definition, which every store is held to."""
@@ -281,6 +289,8 @@ class AccountFilter:
             case StatusFilter.OPEN | StatusFilter.INACTIVE | StatusFilter.CLOSED as status:
                 state = AccountState(status.value)
                 yield lambda account: account.state is state
+            case _:
+                assert_never(self.status)
         if self.registration is not Registration.ANY:
             registered = self.registration is Registration.REGISTERED
             yield lambda account: account.registered is registered

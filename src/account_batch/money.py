@@ -1,7 +1,7 @@
 """Money: an exact decimal amount in one currency."""
 
 import re
-from decimal import ROUND_HALF_UP, Context, Decimal
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal, InvalidOperation, Overflow
 from typing import Self
 
 import attrs
@@ -10,13 +10,14 @@ from account_batch.errors import InvalidValueError
 
 __all__ = ["CURRENCIES", "Money", "add", "as_amount", "check_currency", "plain", "share", "subtract", "times"]
 
-_LIMIT = Decimal(10) ** 15
 _QUANTUM = Decimal("0.00001")
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 
 # Sums and products of valid amounts have fewer digits than this: nothing is ever rounded by accident, whatever the
 # decimal context of the calling program is.
-_EXACT = Context(prec=80)
+_EXACT = Context(
+    prec=80, rounding=ROUND_HALF_EVEN, Emin=-999, Emax=999, clamp=0, flags=[], traps=[InvalidOperation, Overflow]
+)
 
 # ISO 4217, active codes by the number of digits of their minor unit.
 _MINOR_UNITS = {
@@ -35,8 +36,8 @@ _MINOR_UNITS = {
 CURRENCIES = {code: digits for digits, codes in _MINOR_UNITS.items() for code in codes.split()}
 
 
-def as_amount(value: Decimal | int | str, name: str, places: int = 5) -> Decimal:
-    """An exact amount: at most 5 decimals unless said otherwise, below 10^15, never a float.
+def as_amount(value: Decimal | int | str, name: str, *, places: int = 5, digits: int = 15) -> Decimal:
+    """An exact amount: unless said otherwise at most 5 decimals and below 10^15, never a float.
 
     Raises:
         InvalidValueError: Anything else; the message names the place.
@@ -49,8 +50,8 @@ def as_amount(value: Decimal | int | str, name: str, places: int = 5) -> Decimal
         value = Decimal(value)
     elif not isinstance(value, Decimal):
         raise InvalidValueError(f"{name}: {value!r} is no exact amount; pass decimal.Decimal, int or text like 15.00")
-    if not value.is_finite() or value.copy_abs() >= _LIMIT:
-        raise InvalidValueError(f"{name}: {value} is out of range; amounts are finite and below 10^15")
+    if not value.is_finite() or (value and value.adjusted() >= digits):
+        raise InvalidValueError(f"{name}: {value} is out of range; amounts are finite and below 10^{digits}")
     if _decimals(value) > places:
         raise InvalidValueError(f"{name}: {value} has more than {places} decimals")
     return value or value.copy_abs()
@@ -58,8 +59,10 @@ def as_amount(value: Decimal | int | str, name: str, places: int = 5) -> Decimal
 
 def _decimals(value: Decimal) -> int:
     """How many decimals the value needs, trailing zeros aside."""
-    exponent = value.as_tuple().exponent
-    return len(plain(value).partition(".")[2]) if isinstance(exponent, int) and exponent < 0 else 0
+    _, digits, exponent = value.as_tuple()
+    assert isinstance(exponent, int)  # The value is finite.
+    superfluous = len(digits) - len("".join(map(str, digits)).rstrip("0"))
+    return max(0, -exponent - superfluous) if value else 0
 
 
 def check_currency(value: str, name: str) -> None:
@@ -105,7 +108,7 @@ def plain(amount: Decimal) -> str:
 
 
 def _amount(value: Decimal | int | str) -> Decimal:
-    return as_amount(value, "amount")
+    return as_amount(value, "amount", digits=30)
 
 
 @attrs.frozen
@@ -118,7 +121,8 @@ class Money:
     Money('15.00', 'USD')
 
     Args:
-        amount: Decimal, int or text; at most 5 decimals; never a float.
+        amount: Decimal, int or text; at most 5 decimals; never a float. Below 10^30, so that totals fit; the amounts
+            of accounts and specs are below 10^15.
         currency: ISO 4217 code.
 
     Raises:
@@ -135,7 +139,7 @@ class Money:
     def __attrs_post_init__(self) -> None:
         """Bring the amount into normal form: the digits it needs, and at least those of the currency."""
         digits = max(CURRENCIES[self.currency], _decimals(self.amount))
-        exact = self.amount.quantize(Decimal(1).scaleb(-digits), context=_EXACT)
+        exact = self.amount.quantize(Decimal(1).scaleb(-digits, context=_EXACT), context=_EXACT)
         object.__setattr__(self, "amount", exact)
 
     @classmethod
@@ -145,9 +149,9 @@ class Money:
         Raises:
             InvalidValueError: The text has another form.
         """
-        amount, _, currency = text.partition(" ")
+        amount, _, currency = text.partition(" ") if isinstance(text, str) else ("", "", "")
         if not currency:
-            raise InvalidValueError(f'"{text}" is no money; write it like "15.00 USD"')
+            raise InvalidValueError(f'{text!r} is no money; write it like "15.00 USD"')
         return cls(amount, currency)
 
     def __str__(self) -> str:

@@ -2,10 +2,13 @@
 
 import functools
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
+from hashlib import sha256
+from itertools import islice
+from operator import eq
 from typing import Generic, Self, TypeVar, overload
 
 import attrs
@@ -40,6 +43,7 @@ __all__ = [
     "UnchangedAccount",
     "account_change",
     "canonical",
+    "plan_digest",
 ]
 
 
@@ -192,6 +196,14 @@ class _Items(Sequence[_Item], Generic[_Item]):
         target = self._plan.targets[place]
         return self._make(target, self._plan.groups[target.group].decision)
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        return len(self) == len(other) and all(map(eq, self, other))
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
     def __repr__(self) -> str:
         return f"<{len(self)} accounts>"
 
@@ -323,6 +335,36 @@ class Plan:
 
     def __hash__(self) -> int:
         return hash((self.id, self.digest))
+
+
+def plan_digest(
+    where: AccountFilter,
+    spec: UpdateSpec | None,
+    groups: Sequence[Group],
+    targets: Iterable[tuple[str, int | None, int]],
+    overwritten: Iterable[tuple[FieldValue, ...]],
+) -> str:
+    """The SHA-256 over what a plan decides about whom.
+
+    Args:
+        where: The filter.
+        spec: The spec, if any.
+        groups: The decisions.
+        targets: Id, control number and group of each target.
+        overwritten: The values of each target that will be overwritten, in the order of its decision's fields. The
+            balance is none of them: it moves relatively.
+    """
+    texts: dict[tuple[FieldValue, ...], str] = {}
+    content = sha256(canonical((where, spec, tuple(groups))).encode())
+    rest = iter(targets)
+    while chunk := list(islice(rest, 10_000)):
+        content.update(repr(chunk).encode())
+    for values in overwritten:
+        text = texts.get(values)
+        if text is None:
+            text = texts[values] = canonical(values)
+        content.update(text.encode())
+    return content.hexdigest()
 
 
 def canonical(value: object) -> str:

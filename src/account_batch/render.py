@@ -9,13 +9,14 @@ from collections.abc import Iterator, Mapping
 
 import attrs
 
-from account_batch.account import Details, UnifiedMessaging
+from account_batch.account import UnifiedMessaging, mask
 from account_batch.decision import (
     EffectKind,
     NoteCode,
     Outcome,
 )
 from account_batch.filters import AccountFilter, Registration, StatusFilter, TextMatch, TextMode
+from account_batch.frozen import FrozenMapping
 from account_batch.money import Money
 from account_batch.plan import Plan
 from account_batch.spec import (
@@ -32,9 +33,11 @@ from account_batch.spec import (
     StatusChange,
 )
 
-__all__ = ["render_html", "render_text"]
+__all__ = ["printable", "render_html", "render_text"]
 
 _Row = tuple[str, str]
+
+_SHORT = 6
 
 
 @attrs.frozen
@@ -48,11 +51,11 @@ class _Section:
 
 def render_text(plan: Plan, *, show_ids: bool) -> str:
     """The confirmation as plain text."""
-    lines = [_title(plan), *(f"  {text}" for text in _about(plan))]
+    lines = [printable(_title(plan)), *(f"  {printable(text)}" for text in _about(plan))]
     for section in _sections(plan, show_ids=show_ids):
-        width = max(len(label) for label, _ in section.rows)
+        width = max(len(printable(label)) for label, _ in section.rows)
         lines += ["", section.title.upper()]
-        lines += [f"  {label:<{width}}  {text}".rstrip() for label, text in section.rows]
+        lines += [f"  {printable(label):<{width}}  {printable(text)}".rstrip() for label, text in section.rows]
     return "\n".join(lines) + "\n"
 
 
@@ -66,26 +69,35 @@ _STYLE = (
 
 def render_html(plan: Plan, *, show_ids: bool) -> str:
     """The confirmation as an HTML page of its own."""
-    about = "".join(f"<p>{html.escape(text)}</p>" for text in _about(plan))
+    about = "".join(f"<p>{_escape(text)}</p>" for text in _about(plan))
     parts = []
     for section in _sections(plan, show_ids=show_ids):
         rows = "".join(
-            f'<tr><th scope="row">{html.escape(label)}</th><td>{html.escape(text)}</td></tr>'
-            for label, text in section.rows
+            f'<tr><th scope="row">{_escape(label)}</th><td>{_escape(text)}</td></tr>' for label, text in section.rows
         )
         kind = ' class="alarming"' if section.alarming else ""
         parts.append(f"<section{kind}><h2>{html.escape(section.title)}</h2><table>{rows}</table></section>")
-    title = html.escape(_title(plan))
+    title = _escape(_title(plan))
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f"<style>{_STYLE}</style></head><body><h1>{title}</h1>{about}{''.join(parts)}</body></html>\n"
     )
 
 
-def mask(account_id: str) -> str:
-    """An id, which may be a PIN, as people see it: at most its last four characters, and never half of it."""
-    shown = min(4, len(account_id) // 3)
-    return f"...{account_id[len(account_id) - shown :]}" if shown else "..."
+def printable(text: str) -> str:
+    """A text on one line, in which no character does anything but show: names and comments come from anywhere."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def _escape(text: str) -> str:
+    return html.escape(printable(text))
+
+
+def _mask_searched(mode: TextMode, text: str) -> str:
+    """A searched text, which may be a whole id: what is too short to be one is shown."""
+    if len(text) <= _SHORT:
+        return text
+    return f"{text[:_SHORT]}..." if mode is TextMode.STARTS_WITH else mask(text)
 
 
 def _title(plan: Plan) -> str:
@@ -138,12 +150,11 @@ def _criteria(where: AccountFilter, *, show_ids: bool) -> Iterator[_Row]:
         match value:
             case None | Registration.ANY:
                 continue
-            case Details() if not value:
+            case FrozenMapping() if not value:
                 continue
             case TextMatch(mode=mode, text=text):
-                shown = text if show_ids or mode is not TextMode.EXACTLY else mask(text)
-                yield _words(field.name), f"{_words(mode.value)} {shown}"
-            case Details():
+                yield _words(field.name), f"{_words(mode.value)} {text if show_ids else _mask_searched(mode, text)}"
+            case FrozenMapping():
                 yield _words(field.name), ", ".join(f"{name} = {text}" for name, text in value.items())
             case StatusFilter() | Registration():
                 yield _words(field.name), _words(value.value)

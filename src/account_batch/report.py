@@ -1,10 +1,12 @@
 """Report: what came of every account of a plan."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import attrs
 
 from account_batch.decision import Outcome, Reason
+from account_batch.plan import FieldChange
 
 __all__ = ["AccountOutcome", "Report"]
 
@@ -14,6 +16,8 @@ class AccountOutcome:
     """What came of one account of a plan, and why.
 
     Args:
+        at: When it was recorded, in UTC; None where the plan foresaw it.
+        balance: The true old and new balance, where it moved: it moves relatively, whatever it is by then.
         reasons: Of a refusal, of staleness or of a failure; empty for what went well.
     """
 
@@ -21,6 +25,8 @@ class AccountOutcome:
     control_number: int | None
     outcome: Outcome
     reasons: tuple[Reason, ...] = ()
+    at: datetime | None = None
+    balance: FieldChange | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
-from account_batch.account import UnifiedMessaging, check_text, is_positive_int
+from account_batch.account import UnifiedMessaging, as_texts, check_text, is_positive_int
 from account_batch.calendar import is_zone, parse_date
 from account_batch.errors import EmptySpecError, InvalidValueError, SpecError
 from account_batch.money import Money
@@ -111,12 +111,15 @@ class ExpireOn:
     day: date = attrs.field(converter=_expiration_day)
 
 
+_LIMIT = 10**15
+
+
 def _check_amount(instance: object, _: object, value: _Value) -> None:
     place = f"spec.{type(instance).__name__.lower()}.amount"
     if not isinstance(value, Money):
         raise SpecError(f'{place}: {value!r} is no Money; pass Money("1.00", "USD")')
-    if value.amount <= 0:
-        raise SpecError(f"{place}: {value} is not positive")
+    if not 0 < value.amount < _LIMIT:
+        raise SpecError(f"{place}: {value} is not above 0 and below 10^15")
 
 
 def _check_comment(instance: object, attribute: _Attribute, value: _Value) -> None:
@@ -171,9 +174,7 @@ class Refund(_Taking):
 
 
 def _addon_ids(value: Iterable[str]) -> frozenset[str]:
-    if isinstance(value, str):
-        raise SpecError(f"spec.addons: {value!r} is one text; pass a set of add-ons")
-    return frozenset(check_text(addon, "spec.addons", SpecError) for addon in value)
+    return as_texts(value, "spec.addons", SpecError)
 
 
 def _check_addons(_: object, __: object, value: frozenset[str]) -> None:
@@ -309,8 +310,8 @@ class UpdateSpec:
         if self.status is StatusChange.TERMINATED and len(names) > 1:
             others = ", ".join(name for name in names if name != "status")
             raise SpecError(f"spec.status: terminates, and so sets nothing else; take out {others}")
-        if self.opening_balance is not KEEP and self.opening_balance.amount < 0:
-            raise SpecError(f"spec.opening_balance: {self.opening_balance} is negative")
+        if self.opening_balance is not KEEP and not 0 <= self.opening_balance.amount < _LIMIT:
+            raise SpecError(f"spec.opening_balance: {self.opening_balance} is not from 0 to below 10^15")
         if isinstance(self.time_zone, str) and not is_zone(self.time_zone):
             raise SpecError(f'spec.time_zone: "{self.time_zone}" is no IANA zone; write it like Europe/Kyiv')
         takings = [taking for taking in (self.charge, self.refund) if taking is not KEEP]

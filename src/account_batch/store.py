@@ -2,6 +2,7 @@
 
 import enum
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 import attrs
@@ -84,12 +85,15 @@ class SupportsApply(SupportsRead, Protocol):
         """
         ...
 
-    def apply(self, plan: Plan, targets: Sequence[Target], *, commit: Commit) -> Sequence[AccountOutcome]:
+    def apply(
+        self, plan: Plan, targets: Sequence[Target], *, now: datetime, commit: Commit
+    ) -> Sequence[AccountOutcome]:
         """Carry out a plan on some of its targets, in one transaction.
 
         A target that has a recorded outcome is not touched again: that outcome is returned. Of any other target the
         current account is read; where why_stale finds reasons it is stale, else the fields of account_after and the
-        entries of ledger_entries are written. Every outcome is recorded in the same transaction.
+        entries of ledger_entries are written. Every outcome is recorded in the same transaction, with now and, where
+        the balance moves, its true old and new value.
 
         With Commit.IF_ALL_APPLIED the transaction is kept only if every outcome is applied, with Commit.NEVER it
         never is; the outcomes returned are those that it would have had.
@@ -103,8 +107,11 @@ class SupportsApply(SupportsRead, Protocol):
         """
         ...
 
-    def record(self, plan_id: str, outcomes: Iterable[AccountOutcome]) -> None:
+    def record(self, plan: Plan, outcomes: Sequence[AccountOutcome]) -> Sequence[AccountOutcome]:
         """Record outcomes of accounts that have none yet, in one transaction.
+
+        Returns:
+            What is recorded of each of the accounts now: what was given, or what another worker recorded before.
 
         Raises:
             StoreError: The storage is not available; nothing was kept.

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import importlib.resources
+import io
 import json
 import os
 import sys
@@ -28,6 +29,7 @@ from account_batch.executor import apply_plan
 from account_batch.filters import AccountFilter
 from account_batch.plan import Plan
 from account_batch.planner import plan_update
+from account_batch.render import printable
 from account_batch.report import Report
 from account_batch.spec import UpdateSpec
 from account_batch.stores.memory import MemoryStore
@@ -52,6 +54,9 @@ def run(arguments: Sequence[str]) -> int:
     Returns:
         0 done, 1 some accounts were not applied, 2 wrong request or usage, 3 the run broke or was stopped.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # What the terminal cannot show is better escaped than an error.
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = app(list(arguments), exit_on_error=False, print_error=False)
         sys.stdout.flush()
@@ -65,14 +70,21 @@ def run(arguments: Sequence[str]) -> int:
         return _complain("stopped", 3)
     except BrokenPipeError:
         # Who reads the output has seen enough, and Python must not complain when it closes the stream.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
+    except OSError as error:
+        _drop_output()
+        return _complain(f"the output cannot be written: {error.strerror}", 3)
     # Help and version are answered by the parser itself, and so is a call without a command.
     return code if isinstance(code, int) else 0 if arguments else 2
 
 
+def _drop_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _complain(message: str, code: int) -> int:
-    sys.stderr.write(f"account-batch: {message}\n")
+    sys.stderr.write(f"account-batch: {printable(message)}\n")
     return code
 
 
@@ -164,16 +176,16 @@ def _in_file(path: Path) -> Iterator[None]:
 
 def _read_request(path: Path) -> tuple[AccountFilter, UpdateSpec]:
     with _in_file(path):
-        return parse_request(path.read_text(encoding="utf-8"), toml=path.suffix != ".json")
+        return parse_request(path.read_text(encoding="utf-8-sig"), toml=path.suffix != ".json")
 
 
 def _read_catalog(path: Path) -> Catalog:
     with _in_file(path):
-        return parse_catalog(path.read_text(encoding="utf-8"))
+        return parse_catalog(path.read_text(encoding="utf-8-sig"))
 
 
 def _read_accounts(path: Path) -> list[Account]:
-    with _in_file(path), path.open(encoding="utf-8", newline="") as lines:
+    with _in_file(path), path.open(encoding="utf-8-sig", newline="") as lines:
         return list(read_accounts(lines))
 
 

@@ -66,20 +66,19 @@ def read_accounts(lines: Iterable[str], name: str = "accounts") -> Iterator[Acco
     """Yield the accounts of a CSV file.
 
     Args:
-        lines: Of the file, opened with newline="" and encoding="utf-8-sig".
+        lines: Of the file, opened with newline="" and encoding="utf-8"; a byte-order mark is skipped.
         name: Of the file, for messages.
 
     Raises:
         FormatError: A column is unknown, double or missing, a row too short or too long, a value wrong, or an id comes
             twice; the message names the line.
     """
-    rows = csv.reader(lines, strict=True)
+    rows = csv.reader(_without_mark(lines), strict=True)
     seen: dict[str, int] = {}
     try:
         header = next(rows, None)
         if not header:
             raise FormatError(f"{name}: empty; the first line names the columns: {', '.join(_REQUIRED)}, ...")
-        header[0] = header[0].removeprefix("\N{BYTE ORDER MARK}")
         _check_header(header, name)
         for row in rows:
             place = f"{name}, line {rows.line_num}"
@@ -96,6 +95,11 @@ def read_accounts(lines: Iterable[str], name: str = "accounts") -> Iterator[Acco
         raise FormatError(f"{name}, line {rows.line_num}: {error}") from None
     except UnicodeDecodeError as error:
         raise FormatError(f"{name}: after line {rows.line_num}: no UTF-8 text: {error.reason}") from None
+
+
+def _without_mark(lines: Iterable[str]) -> Iterator[str]:
+    for number, line in enumerate(lines):
+        yield line if number else line.removeprefix("\N{BYTE ORDER MARK}")
 
 
 def _check_header(header: list[str], name: str) -> None:

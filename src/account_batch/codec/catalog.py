@@ -3,8 +3,10 @@
 import tomllib
 from decimal import Decimal
 
+import attrs
+
 from account_batch.catalog import Catalog
-from account_batch.codec.strict import structure
+from account_batch.codec.strict import strict_converter, structure
 from account_batch.errors import FormatError, nearest
 
 __all__ = ["parse_catalog", "parse_toml"]
@@ -28,7 +30,7 @@ def parse_toml(text: str) -> dict[str, object]:
     """
     try:
         return tomllib.loads(text.removeprefix("\N{BYTE ORDER MARK}"), parse_float=Decimal)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, ArithmeticError, RecursionError) as error:
         raise FormatError(f"no TOML: {error}") from None
 
 
@@ -42,4 +44,11 @@ def parse_catalog(text: str) -> Catalog:
     for name in document:
         if name not in _TABLES:
             raise FormatError(f'catalog: unknown table "{name}"; {nearest(name, _TABLES)}')
-    return structure({_TABLES[name]: value for name, value in document.items()}, Catalog, "catalog")
+    fields = attrs.fields_dict(Catalog)
+    converter = strict_converter()
+    return Catalog(
+        **{
+            _TABLES[name]: structure(value, fields[_TABLES[name]].type or object, f"catalog.{name}", converter)
+            for name, value in document.items()
+        }
+    )

@@ -1,10 +1,9 @@
 """Plans as JSON with a format version, readable for ever, and with a checksum over all that they say."""
 
 import json
-from array import array
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from types import MappingProxyType
 from typing import Any, TypeVar
 
 from account_batch.codec.request import read_filter, read_spec, write_filter, write_spec
@@ -12,8 +11,9 @@ from account_batch.codec.strict import parse_instant, parse_json, strict_convert
 from account_batch.decision import EffectKind, Outcome, RefusalCode, TransactionKind
 from account_batch.errors import AccountBatchError, DigestMismatchError, FormatError, PlanFormatError
 from account_batch.filters import ControlNumbers
+from account_batch.frozen import FrozenMapping
 from account_batch.money import Money
-from account_batch.plan import DistributorTotal, Group, Plan, Target, Totals
+from account_batch.plan import DistributorTotal, Group, Plan, Target, Totals, plan_digest
 from account_batch.questions import Answer
 
 __all__ = ["dump_plan", "load_plan", "totals_document"]
@@ -74,6 +74,8 @@ def load_plan(kind: type[_PlanType], text: str) -> _PlanType:
         raise DigestMismatchError("plan: the content is not what was written; plan again")
     try:
         return _build(kind, document)
+    except DigestMismatchError:
+        raise
     except (AccountBatchError, KeyError, TypeError, ValueError, IndexError) as error:
         raise PlanFormatError(f"plan: {type(error).__name__}: {error}") from None
 
@@ -92,8 +94,9 @@ def _build(kind: type[_PlanType], document: Mapping[str, Any]) -> _PlanType:
         Target(account_id, control_number, group, tuple(unpack(value, Answer) for value in before))
         for account_id, control_number, group, before in document["targets"]
     )
+    _check_targets(groups, targets)
     valid_until, absent = document["valid_until"], document["absent"]
-    return kind(
+    plan = kind(
         id=document["id"],
         digest=document["digest"],
         where=read_filter(document["where"]),
@@ -106,19 +109,47 @@ def _build(kind: type[_PlanType], document: Mapping[str, Any]) -> _PlanType:
         totals=_read_totals(document["totals"]),
         groups=groups,
         targets=targets,
-        group_numbers=array("I", (target.group for target in targets)),
+        group_numbers=tuple(target.group for target in targets),
         absent=None if absent is None else ControlNumbers(absent),
         store=document["store"],
         zone_data=document["zone_data"],
     )
+    overwritten = (
+        tuple(
+            value
+            for value, field in zip(target.before, groups[target.group].decision.fields, strict=True)
+            if field != "balance"
+        )
+        for target in targets
+    )
+    whom = ((target.account_id, target.control_number, target.group) for target in targets)
+    if plan.digest != plan_digest(plan.where, plan.spec, groups, whom, overwritten):
+        raise DigestMismatchError("plan: the digest is not that of the content; plan again")
+    return plan
+
+
+def _check_targets(groups: Sequence[Group], targets: Sequence[Target]) -> None:
+    """Refuse targets that no planner writes."""
+    for target in targets:
+        if not isinstance(target.account_id, str) or type(target.group) is not int or target.group < 0:
+            raise FormatError(f"targets: {target} is no target")
+        if target.control_number is not None and type(target.control_number) is not int:
+            raise FormatError(f"targets: {target} has no control number")
+        if len(target.before) != len(groups[target.group].decision.fields):
+            raise FormatError("targets: values are missing")
+    if len({target.account_id for target in targets}) < len(targets):
+        raise FormatError("targets: an account stands there twice")
+    counted = Counter(target.group for target in targets)
+    if any(group.count != counted[number] for number, group in enumerate(groups)):
+        raise FormatError("groups: the counts are not those of the targets")
 
 
 def totals_document(totals: Totals) -> dict[str, Any]:
     """The totals as part of a document."""
     return {
         "counts": {outcome.value: count for outcome, count in totals.counts.items()},
-        "refusals": {code.value: count for code, count in totals.refusals.items()},
-        "effects": {kind.value: count for kind, count in totals.effects.items()},
+        "refusals": {code.name: count for code, count in totals.refusals.items()},
+        "effects": {kind.name: count for kind, count in totals.effects.items()},
         "money": [{"kind": kind.value, "amount": str(amount)} for (_, kind), amount in totals.money.items()],
         "distributors": {
             name: {"booked": str(total.booked), "scheduled": str(total.scheduled), "over_limit": total.over_limit}
@@ -134,15 +165,15 @@ def totals_document(totals: Totals) -> dict[str, Any]:
 def _read_totals(document: Mapping[str, Any]) -> Totals:
     def by_currency(name: str) -> Mapping[str, Money]:
         amounts = map(Money.parse, document[name])
-        return MappingProxyType({amount.currency: amount for amount in amounts})
+        return FrozenMapping({amount.currency: amount for amount in amounts})
 
     money = ((Money.parse(entry["amount"]), TransactionKind(entry["kind"])) for entry in document["money"])
     return Totals(
-        counts=MappingProxyType({Outcome(name): count for name, count in document["counts"].items()}),
-        refusals=MappingProxyType({RefusalCode(name): count for name, count in document["refusals"].items()}),
-        effects=MappingProxyType({EffectKind(name): count for name, count in document["effects"].items()}),
-        money=MappingProxyType({(amount.currency, kind): amount for amount, kind in money}),
-        distributors=MappingProxyType(
+        counts=FrozenMapping({Outcome(name): count for name, count in document["counts"].items()}),
+        refusals=FrozenMapping({RefusalCode[name]: count for name, count in document["refusals"].items()}),
+        effects=FrozenMapping({EffectKind[name]: count for name, count in document["effects"].items()}),
+        money=FrozenMapping({(amount.currency, kind): amount for amount, kind in money}),
+        distributors=FrozenMapping(
             {
                 name: DistributorTotal(
                     booked=Money.parse(total["booked"]),

@@ -2,14 +2,15 @@
 
 import csv
 import json
+from collections.abc import Iterator
 from typing import TextIO
 
 from account_batch.codec.accounts import cell
 from account_batch.codec.strict import strict_converter
-from account_batch.decision import FieldValue, Outcome
-from account_batch.plan import Plan, account_change
+from account_batch.decision import Outcome
+from account_batch.plan import FieldChange, Plan, Target, account_change
 from account_batch.questions import Answer
-from account_batch.report import Report
+from account_batch.report import AccountOutcome, Report
 
 __all__ = ["dump_report", "write_report"]
 
@@ -27,12 +28,9 @@ def write_report(plan: Plan, report: Report, file: TextIO) -> None:
     values = [f"{field}.{when}" for field in fields for when in ("old", "new")]
     writer.writerow(["account_id", "control_number", "outcome", "codes", "reasons", *values])
     for target, outcome in zip(plan.targets, report.outcomes, strict=True):
-        codes = "|".join(reason.code.value for reason in outcome.reasons if reason.code is not None)
+        codes = "|".join(reason.code.name for reason in outcome.reasons if reason.code is not None)
         reasons = "; ".join(f"{reason.field}: {reason.detail}" for reason in outcome.reasons)
-        changed: dict[str, tuple[FieldValue, FieldValue]] = {}
-        if outcome.outcome is Outcome.APPLIED:
-            change = account_change(target, plan.groups[target.group].decision)
-            changed = {field.field: (field.before, field.after) for field in change.fields}
+        changed = {field.field: (field.before, field.after) for field in _written(plan, target, outcome)}
         old_and_new = [cell(value) for field in fields for value in changed.get(field, (None, None))]
         writer.writerow(
             [
@@ -65,9 +63,9 @@ def dump_report(plan: Plan, report: Report) -> str:
             ],
         }
         if outcome.outcome is Outcome.APPLIED:
-            change = account_change(target, plan.groups[target.group].decision)
             account["fields"] = {
-                field.field: {"old": pack(field.before), "new": pack(field.after)} for field in change.fields
+                field.field: {"old": pack(field.before), "new": pack(field.after)}
+                for field in _written(plan, target, outcome)
             }
         accounts.append(account)
     counts = {outcome.value: count for outcome, count in report.counts.items()}
@@ -75,3 +73,11 @@ def dump_report(plan: Plan, report: Report) -> str:
         {"plan_id": report.plan_id, "counts": counts, "stopped": report.stopped, "accounts": accounts},
         ensure_ascii=False,
     )
+
+
+def _written(plan: Plan, target: Target, outcome: AccountOutcome) -> Iterator[FieldChange]:
+    """What was old and is new; of the balance, which moves relatively, the true values."""
+    if outcome.outcome is not Outcome.APPLIED:
+        return
+    for field in account_change(target, plan.groups[target.group].decision).fields:
+        yield outcome.balance if field.field == "balance" and outcome.balance is not None else field

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from types import GenericAlias
 from typing import Any, NoReturn, TypeVar, get_args, get_origin
@@ -13,9 +13,9 @@ from cattrs.errors import BaseValidationError, ForbiddenExtraKeysError
 from cattrs.strategies import configure_tagged_union
 
 from account_batch.account import AccountKind, AccountState, UnifiedMessaging
-from account_batch.calendar import parse_date
+from account_batch.calendar import as_instant, parse_date
 from account_batch.decision import Assignment
-from account_batch.errors import AccountBatchError, FormatError, nearest
+from account_batch.errors import AccountBatchError, FormatError, InvalidValueError, nearest
 from account_batch.money import Money, as_amount, plain
 from account_batch.questions import Answer, Question
 
@@ -59,7 +59,7 @@ def structure(
     converter = strict_converter() if converter is None else converter
     try:
         return converter.structure(document, kind)
-    except (BaseValidationError, AccountBatchError, ValueError, KeyError, TypeError) as error:
+    except (BaseValidationError, AccountBatchError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise FormatError("; ".join(cattrs.transform_error(error, path=place, format_exception=_describe))) from None
 
 
@@ -74,16 +74,17 @@ def parse_json(text: str) -> object:
         raise FormatError(f"{constant} is no number that JSON or money has")
 
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        document = dict(pairs)
-        if len(document) < len(pairs):
-            twice = next(key for key, _ in pairs if [name for name, _ in pairs].count(key) > 1)
-            raise FormatError(f'the key "{twice}" stands twice in one object')
+        document: dict[str, object] = {}
+        for key, value in pairs:
+            if key in document:
+                raise FormatError(f'the key "{key}" stands twice in one object')
+            document[key] = value
         return document
 
     try:
         return json.loads(text, parse_float=Decimal, parse_constant=refuse, object_pairs_hook=unique)
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"no JSON: {error}") from None
+    except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
+        raise FormatError(f"no JSON: {str(error) or 'a number is out of range'}") from None
 
 
 def parse_instant(value: object) -> datetime:
@@ -98,7 +99,10 @@ def parse_instant(value: object) -> datetime:
         raise FormatError(f"{value!r} is no instant") from None
     if instant.utcoffset() is None:
         raise FormatError(f"{value!r} has no offset from UTC")
-    return instant.astimezone(UTC)
+    try:
+        return as_instant(instant, "instant")
+    except InvalidValueError as error:
+        raise FormatError(str(error)) from None
 
 
 _NAMES = {str: "text", int: "a whole number", bool: "true or false", list: "a list", dict: "an object"}
@@ -113,7 +117,7 @@ def _exact(value: object, kind: type[_Structured]) -> _Structured:
 def _decimal(value: object) -> Decimal:
     if type(value) not in {str, int, Decimal}:
         raise FormatError(f'{value!r} is no exact amount; write it like "15.00"')
-    return as_amount(value, "amount", places=10)  # type: ignore[arg-type]  # Checked above.
+    return as_amount(value, "amount", places=10, digits=30)  # type: ignore[arg-type]  # Checked above.
 
 
 def _is_collection(kind: Any) -> bool:
@@ -152,7 +156,7 @@ def _unpack(value: Any) -> Answer:
         case None | bool() | int() | str() as plain_value:
             return plain_value
         case {"decimal": str() as amount} if len(value) == 1:
-            return as_amount(amount, "value")
+            return as_amount(amount, "value", digits=30)
         case {"date": str() as day} if len(value) == 1:
             return parse_date(day, "value")
         case {"set": list() as items} if len(value) == 1:
@@ -171,7 +175,7 @@ def _describe(error: BaseException, _: type | None) -> str:
             return ", ".join(f'unknown key "{name}"; {nearest(name, known)}' for name in sorted(extra))
         case KeyError():
             return f"{error} is missing"
-        case TypeError():
+        case TypeError() | AttributeError():
             return "this is no object of keys and values"
         case _:
             return str(error)

@@ -1,23 +1,21 @@
 """The planner: finds the accounts, has the rules decide once per distinct facts, and freezes what they decided."""
 
 import uuid
-from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from hashlib import sha256
 from operator import attrgetter, eq
 from typing import overload
 
 import attrs
 
-from account_batch.account import Account
+from account_batch.account import Account, check_text
 from account_batch.calendar import as_instant, first_instant, shift_days, zone_data
 from account_batch.catalog import Catalog
-from account_batch.decision import EffectKind, Outcome, ShiftBalance
+from account_batch.decision import EffectKind, FieldValue, Outcome, ShiftBalance
 from account_batch.errors import FilterError, GuardError, InvalidValueError, SpecError, StoreError
 from account_batch.filters import AccountFilter, ControlNumbers, StatusFilter
-from account_batch.plan import Group, Plan, Target, Totals, canonical
+from account_batch.plan import Group, Plan, Target, Totals, plan_digest
 from account_batch.planner.memo import Decisions
 from account_batch.planner.references import check_batch, check_filter, check_spec
 from account_batch.planner.totals import total_up
@@ -29,6 +27,7 @@ from account_batch.store import SupportsRead
 __all__ = ["plan_due", "plan_update"]
 
 _DAY = timedelta(hours=24)
+_LONGEST = timedelta(days=366)
 _LAST = 2**31
 
 
@@ -91,21 +90,24 @@ def plan_update(
 
     Raises:
         FilterError: The filter does not mean exactly one batch, or looks at custom fields.
+        SpecError: spec is no UpdateSpec.
         UnknownReferenceError: Filter or spec point at something that the catalog does not have.
         InvalidValueError: now has no time zone, or another argument is of the wrong type.
         GuardError: expected, at_most or stop_on_refusal said stop.
         StoreError: The storage cannot answer.
     """
-    if not isinstance(where, AccountFilter):
-        raise FilterError(f"filter: {where!r} is no AccountFilter")
     if not isinstance(spec, UpdateSpec):
         raise SpecError(f"spec: {spec!r} is no UpdateSpec")
+    for name, limit in (("expected", expected), ("at_most", at_most)):
+        if limit is not None and type(limit) is not int:
+            raise InvalidValueError(f"{name}: {limit!r} is no whole number")
+    if not isinstance(max_age, timedelta) or not timedelta(0) < max_age <= _LONGEST:
+        raise InvalidValueError(f"max_age: {max_age!r} is no timedelta above 0 and up to {_LONGEST.days} days")
+    _check_arguments(where, catalog, actor, reason)
     check_filter(where, catalog)
     check_batch(where, catalog)
     check_spec(spec, catalog)
     request = Request(spec=spec, catalog=catalog, now=as_instant(now, "now"))
-    if not isinstance(max_age, timedelta) or max_age <= timedelta(0):
-        raise InvalidValueError(f"max_age: {max_age!r} is no positive timedelta")
     draft = _Draft(store, where, request)
     _check_guards(draft, expected=expected, at_most=at_most, stop_on_refusal=stop_on_refusal)
     return draft.plan(actor=actor, reason=reason, max_age=max_age)
@@ -139,6 +141,7 @@ def plan_due(
         StoreError: The storage cannot answer.
     """
     where = AccountFilter() if where is None else where
+    _check_arguments(where, catalog, actor, reason)
     check_filter(where, catalog)
     if where.batch is not None:
         check_batch(where, catalog)
@@ -167,7 +170,7 @@ class _Draft:
             accounts = [accounts[place] for place in kept]
             order = dict.fromkeys(numbers[place] for place in kept)
             renumbered = {number: place for place, number in enumerate(order)}
-            numbers = array("I", (renumbered[numbers[place]] for place in kept))
+            numbers = tuple(renumbered[numbers[place]] for place in kept)
             made = [made[number] for number in order]
         counts = Counter(numbers)
         self.accounts = accounts
@@ -214,10 +217,15 @@ class _Draft:
         )
 
     def _digest(self, spec: UpdateSpec | None) -> str:
-        digest = sha256(canonical((self._where, spec, self.groups)).encode())
-        digest.update("\0".join(map(attrgetter("id"), self.accounts)).encode())
-        digest.update(",".join(map(str, self.numbers)).encode())
-        return digest.hexdigest()
+        accounts, numbers = self.accounts, self.numbers
+        fetch = [_fetch([name for name in group.decision.fields if name != "balance"]) for group in self.groups]
+        return plan_digest(
+            self._where,
+            spec,
+            self.groups,
+            zip(map(attrgetter("id"), accounts), map(attrgetter("control_number"), accounts), numbers, strict=True),
+            (fetch[number](account) for account, number in zip(accounts, numbers, strict=True)),
+        )
 
     def _valid_until(self, max_age: timedelta, *, terminates: bool) -> datetime | None:
         """The instant from which what was decided may no longer hold (DESIGN.md section 6)."""
@@ -267,8 +275,18 @@ class _Draft:
         batch = self._where.batch
         catalog = self._request.catalog
         for customer in sorted(map(str, self._customers)):
-            if batch is not None and catalog.customer(customer) and not catalog.batch(customer, batch):
+            if batch is not None and not catalog.batch(customer, batch):
                 yield f'the batch has accounts of customer "{customer}", who has no such batch in the catalog'
+
+
+def _check_arguments(where: AccountFilter, catalog: Catalog, actor: str, reason: str) -> None:
+    if not isinstance(where, AccountFilter):
+        raise FilterError(f"filter: {where!r} is no AccountFilter")
+    if not isinstance(catalog, Catalog):
+        raise InvalidValueError(f"catalog: {catalog!r} is no Catalog")
+    for name, text in (("actor", actor), ("reason", reason)):
+        if text != "":
+            check_text(text, name)
 
 
 def _check_guards(draft: _Draft, *, expected: int | None, at_most: int | None, stop_on_refusal: bool) -> None:
@@ -290,6 +308,13 @@ def _in_order(found: Iterable[Account]) -> list[Account]:
         raise StoreError("the store finds an account twice; nothing was planned")
     accounts.sort(key=lambda account: account.control_number or _LAST)
     return accounts
+
+
+def _fetch(fields: Sequence[str]) -> Callable[[Account], tuple[FieldValue, ...]]:
+    """What fetches the values of some fields, as a tuple also of none or one."""
+    if len(fields) > 1:
+        return attrgetter(*fields)
+    return lambda account: tuple(getattr(account, field) for field in fields)
 
 
 def _numbers(accounts: Iterable[Account]) -> Iterator[int]:

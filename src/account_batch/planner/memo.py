@@ -5,7 +5,6 @@ up first by what the questions about them tell apart. Both happen in loops that 
 before comes back to Python.
 """
 
-from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -74,27 +73,31 @@ class _Classes:
         return self._numbers[answers]
 
 
-class _BalanceUnknownError(Exception):
-    """The rules asked about the balance, which is no part of a key."""
+class _AmountsUnknownError(Exception):
+    """The rules asked about an amount of the account, which is no part of a key."""
 
 
-class _ByBalance:
-    """The decisions for the same key, by which of the amounts in question the balance covers."""
+class _ByAmounts:
+    """The decisions for the same key, by opening balance and by which of the amounts in question the balance covers."""
 
-    __slots__ = ("_decide", "_least", "_numbers")
+    __slots__ = ("_by_opening", "_decide", "_funds")
 
-    def __init__(self, least: Collection[Decimal], decide: Callable[[Decimal], int]) -> None:
-        self._least = sorted(set(least))
+    def __init__(self, funds: Sequence[FundsCover], decide: Callable[[Decimal, Decimal], int]) -> None:
+        self._funds = funds
         self._decide = decide
-        self._numbers: dict[int, int] = {}
+        self._by_opening = _Known(self._find_out)
 
-    def number(self, balance: Decimal) -> int:
-        """The number of the decision for an account with this balance."""
-        covered = bisect_right(self._least, balance)
-        number = self._numbers.get(covered)
+    def number(self, account: Account) -> int:
+        """The number of the decision about this account."""
+        least, numbers = self._by_opening[account.opening_balance]
+        covered = bisect_right(least, account.balance)
+        number: int | None = numbers.get(covered)
         if number is None:
-            number = self._numbers[covered] = self._decide(balance)
+            number = numbers[covered] = self._decide(account.opening_balance, account.balance)
         return number
+
+    def _find_out(self, opening_balance: Decimal) -> tuple[list[Decimal], dict[int, int]]:
+        return sorted({question.least(opening_balance) for question in self._funds}), {}
 
 
 class Decisions:
@@ -112,7 +115,10 @@ class Decisions:
         asked = list(questions(request))
         self.references = tuple(question.reference for question in asked if isinstance(question, HasTransaction))
         self._funds = [question for question in asked if isinstance(question, FundsCover)]
-        self._plain = [question.field for question in asked if isinstance(question, Value)]
+        plain = [question.field for question in asked if isinstance(question, Value)]
+        # An opening balance may be another one for every account, and is seldom asked for.
+        self._amounts = bool(self._funds) or "opening_balance" in plain
+        self._plain = [field for field in plain if field != "opening_balance"]
         # Questions that share their first field share a class, so that no date is looked up twice.
         by_field: dict[str, list[Question]] = {}
         for question in asked:
@@ -126,7 +132,7 @@ class Decisions:
         }
         self._known = _Known(self._decide)
 
-    def decide_all(self, accounts: Sequence[Account], charged: Mapping[str, Collection[str]]) -> "array[int]":
+    def decide_all(self, accounts: Sequence[Account], charged: Mapping[str, Collection[str]]) -> tuple[int, ...]:
         """The number of the decision about each account.
 
         Args:
@@ -140,12 +146,12 @@ class Decisions:
             strict=False,  # The first may repeat for ever.
         )
         found: Iterable[Any] = map(self._known.__getitem__, keys)
-        if self._funds:
+        if self._amounts:
             found = (
-                number if type(number) is int else number.number(account.balance)
+                number if type(number) is int else number.number(account)
                 for number, account in zip(found, accounts, strict=True)
             )
-        return array("I", found)
+        return tuple(found)
 
     def _references(
         self, accounts: Sequence[Account], charged: Mapping[str, Collection[str]]
@@ -160,23 +166,27 @@ class Decisions:
                 by_account[account_id] = by_account.get(account_id, none) | {reference}
         return (by_account.get(account.id, none) for account in accounts)
 
-    def _decide(self, key: _Key) -> int | _ByBalance:
-        """The number of the decision for a key or, where it depends on it, the decisions by balance."""
+    def _decide(self, key: _Key) -> int | _ByAmounts:
+        """The number of the decision for a key or, where it depends on them, the decisions by the amounts."""
         references, plain, *numbers = key
         values = dict(zip(self._plain, plain, strict=True))
 
-        def decide_with(balance: Decimal | None) -> int:
+        def decide_with(opening_balance: Decimal | None, balance: Decimal | None) -> int:
             def answer(question: Question) -> Answer:
                 match question:
+                    case Value(field="opening_balance") | FundsCover() if opening_balance is None or balance is None:
+                        raise _AmountsUnknownError
+                    case Value(field="opening_balance"):
+                        return opening_balance
+                    case FundsCover():
+                        assert opening_balance is not None  # The first case.
+                        assert balance is not None
+                        return question.answer(balance, opening_balance)
                     case Value(field=field):
                         value: Answer = values[field]
                         return value
                     case HasTransaction(reference=reference):
                         return reference in references
-                    case FundsCover():
-                        if balance is None:
-                            raise _BalanceUnknownError
-                        return question.answer(balance, values.get("opening_balance", Decimal(0)))
                     case _:
                         number, place = self._place[question]
                         known: Answer = self._classes[number].answers[numbers[number]][place]
@@ -185,10 +195,9 @@ class Decisions:
             return self._number(answer)
 
         try:
-            return decide_with(None)
-        except _BalanceUnknownError:
-            opening = values.get("opening_balance", Decimal(0))
-            return _ByBalance([question.least(opening) for question in self._funds], decide_with)
+            return decide_with(None, None)
+        except _AmountsUnknownError:
+            return _ByAmounts(self._funds, decide_with)
 
     def _number(self, answer: Callable[[Question], Answer]) -> int:
         """The number of the decision that rests on what the rules read of these answers."""

@@ -3,12 +3,12 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from types import MappingProxyType
 from typing import Generic, TypeVar
 
 from account_batch.account import Account, AccountKind
 from account_batch.catalog import Catalog
 from account_batch.decision import Assign, EffectKind, Outcome, RefusalCode, TransactionKind
+from account_batch.frozen import FrozenMapping
 from account_batch.money import Money, add, subtract, times
 from account_batch.plan import DistributorTotal, Group, Totals
 from account_batch.questions import Value
@@ -33,7 +33,7 @@ class _Sums(Generic[_Key]):
 
     def money(self, currency: Callable[[_Key], str]) -> Mapping[_Key, Money]:
         """The sums as money, given the currency of a key."""
-        return MappingProxyType({key: Money(amount, currency(key)) for key, amount in self._sums.items()})
+        return FrozenMapping({key: Money(amount, currency(key)) for key, amount in self._sums.items()})
 
 
 def total_up(groups: Sequence[Group], catalog: Catalog, terminated: Iterable[Account]) -> Totals:
@@ -70,9 +70,9 @@ def total_up(groups: Sequence[Group], catalog: Catalog, terminated: Iterable[Acc
         if account.balance > 0 and account.kind is not AccountKind.VOUCHER:
             (funds if account.kind is AccountKind.DEBIT else debts).plus(account.currency, account.balance)
     return Totals(
-        counts=MappingProxyType(counts),
-        refusals=MappingProxyType(dict(sorted(refusals.items(), key=lambda item: (-item[1], item[0].value)))),
-        effects=MappingProxyType({kind: effects[kind] for kind in EffectKind if effects[kind]}),
+        counts=FrozenMapping(counts),
+        refusals=FrozenMapping(dict(sorted(refusals.items(), key=lambda item: (-item[1], item[0].value)))),
+        effects=FrozenMapping({kind: effects[kind] for kind in EffectKind if effects[kind]}),
         money=money.money(lambda key: key[0]),
         distributors=_distributors(groups, catalog),
         opening_difference=opening.money(str),
@@ -110,4 +110,4 @@ def _distributors(groups: Sequence[Group], catalog: Catalog) -> Mapping[str, Dis
             scheduled=Money(scheduled[name], distributor.currency),
             over_limit=distributor.credit_limit is not None and owed > distributor.credit_limit,
         )
-    return MappingProxyType(totals)
+    return FrozenMapping(totals)

@@ -21,6 +21,8 @@ def questions(request: Request) -> Iterator[Question]:
         return
     yield Value("blocked")
     yield IsSet("activation_date")
+    if request.due:
+        yield OnOrBefore("activation_date", request.latest)
     openings = set(request.todays)
     if isinstance(spec.activation, ActivateOn):
         openings.add(spec.activation.day)
@@ -106,7 +108,8 @@ def _activate_on(draft: Draft, day: date) -> None:
 
 
 def _open_if_due(draft: Draft) -> None:
-    if draft.state is AccountState.INACTIVE and draft.is_set("activation_date"):
+    # An account that is due nowhere on Earth needs no customer to be passed over.
+    if draft.state is AccountState.INACTIVE and draft.on_or_before("activation_date", draft.request.latest):
         today = draft.today("activation")
         if today is not None and draft.on_or_before("activation_date", today):
             _open(draft)

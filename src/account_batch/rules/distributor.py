@@ -30,7 +30,7 @@ def questions(request: Request) -> Iterator[Question]:
 def decide(draft: Draft) -> None:
     """Decide the section."""
     wanted = draft.spec.distributor
-    if isinstance(wanted, AssignDistributor):
+    if isinstance(wanted, AssignDistributor) and wanted.id != draft.before("distributor"):
         distributor = draft.catalog.distributor(wanted.id)
         assert distributor is not None  # The planner refuses a spec with an unknown distributor.
         if not _check_currency(draft, distributor):
@@ -65,16 +65,13 @@ def _charge_for_activation(draft: Draft) -> None:
 
 def _charge_open_account(draft: Draft) -> None:
     """Charge the distributor that an open account is handed to, or the difference of a corrected opening balance."""
-    wanted = draft.spec.distributor
-    said = wanted.charge if isinstance(wanted, AssignDistributor) else None
-    if said is False:
-        return
     if draft.changes("distributor"):
-        charge = _amount(draft, Decimal(0))
+        wanted = draft.spec.distributor
+        said = wanted.charge if isinstance(wanted, AssignDistributor) else None
+        charge = None if said is False else _amount(draft, Decimal(0))
         if charge is None:
             return
-        unclear = draft.before("distributor") is not None or draft.facts.holds(IsSet("first_used_on"))
-        if unclear and said is None:
+        if said is None and (draft.before("distributor") is not None or draft.facts.holds(IsSet("first_used_on"))):
             detail = f"{charge} would arise, and the account is used or had another distributor; say charge or not"
             draft.refuse(RefusalCode.DISTRIBUTOR_CHARGE_UNCLEAR, "distributor", detail)
         else:

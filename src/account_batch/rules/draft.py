@@ -1,7 +1,7 @@
 """Draft: the account as far as the rules have decided, and Request, what they decide by."""
 
 import functools
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import attrs
@@ -50,6 +50,11 @@ class Request:
         zones = {customer.billing_time_zone for customer in self.catalog.customers}
         dates = {zone: local_date(self.now, zone) for zone in zones}
         return {customer.id: dates[customer.billing_time_zone] for customer in self.catalog.customers}
+
+    @property
+    def latest(self) -> date:
+        """The latest date that any calendar on Earth shows now."""
+        return (self.now + timedelta(hours=14)).date()
 
     @property
     def todays(self) -> tuple[date, ...]:
@@ -157,9 +162,8 @@ class Draft:
             self._assignments[field] = Assign(field, value)
 
     def replace_addons(self, addons: frozenset[str]) -> None:
-        """Set the add-ons; those that it already has change nothing."""
-        if not self.facts.holds(Equals("addons", addons)):
-            self._assignments["addons"] = Assign("addons", addons)
+        """Set the add-ons, which are others than the account has."""
+        self._assignments["addons"] = Assign("addons", addons)
 
     def alter_addons(self, *, added: frozenset[str], removed: frozenset[str]) -> None:
         """Give add-ons that the account does not have, take away those that it has."""

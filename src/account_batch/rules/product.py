@@ -47,18 +47,20 @@ def _change_product(draft: Draft, name: str) -> None:
         return
     product = draft.catalog.product(name)
     assert product is not None  # The planner refuses a spec with an unknown product.
-    currency, role = draft.before("currency"), draft.before("account_role")
-    unfit = sorted(_kept(draft, AddonsOutside(product.allowed_addons)))
-    if product.currency != currency:
+    accepted = True
+    if product.currency != (currency := draft.before("currency")):
         detail = f'"{name}" is in {product.currency}, the account in {currency}'
         draft.refuse(RefusalCode.CURRENCY_MISMATCH, "product", detail)
-    if product.account_role is not None and product.account_role != role:
+        accepted = False
+    if product.account_role is not None and product.account_role != (role := draft.before("account_role")):
         detail = f'"{name}" is for the account role "{product.account_role}", the account has "{role or ""}"'
         draft.refuse(RefusalCode.ACCOUNT_ROLE_MISMATCH, "product", detail)
-    if unfit:
+        accepted = False
+    if unfit := sorted(_kept(draft, AddonsOutside(product.allowed_addons))):
         detail = f'"{name}" does not allow the add-ons that the account keeps: {", ".join(unfit)}'
         draft.refuse(RefusalCode.ADDON_NOT_ALLOWED, "product", detail)
-    if product.currency == currency and product.account_role in {None, role} and not unfit:
+        accepted = False
+    if accepted:
         draft.assign("product", name)
         _start_subscription(draft, product)
 
@@ -82,7 +84,8 @@ def _change_addons(draft: Draft, change: AssignAddons | ReplaceAddons | RemoveAd
         draft.alter_addons(added=frozenset(), removed=present)
         return
     new = change.addons - present
-    if new and not _check_allowed(draft, new):
+    same = not new if isinstance(change, AssignAddons) else draft.facts.holds(Equals("addons", change.addons))
+    if same or (change.addons and not _check_allowed(draft, change.addons)):
         return
     match change:
         case AssignAddons():
