@@ -66,6 +66,11 @@ class Value:
             raise InvalidValueError(f"question: {value} has too many values to be a fact; ask yes or no about it")
 
     @property
+    def about(self) -> str:
+        """What a person would say that it is about."""
+        return self.field
+
+    @property
     def reads(self) -> tuple[str, ...]:
         """The fields of Account that the answer needs."""
         return (self.field,)
@@ -80,6 +85,11 @@ class IsSet:
     """Does the field have a value?"""
 
     field: str
+
+    @property
+    def about(self) -> str:
+        """What a person would say that it is about."""
+        return self.field
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -97,6 +107,11 @@ class Equals:
 
     field: str
     value: Answer
+
+    @property
+    def about(self) -> str:
+        """What a person would say that it is about."""
+        return self.field
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -119,6 +134,11 @@ class OnOrBefore:
 
     moment: str = attrs.field(validator=attrs.validators.in_(_DAYS))
     day: date
+
+    @property
+    def about(self) -> str:
+        """What a person would say that it is about."""
+        return self.moment
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -148,6 +168,11 @@ class FundsCover:
     opening: Decimal | None
 
     @property
+    def about(self) -> str:
+        """What a person would say that it is about."""
+        return "balance"
+
+    @property
     def reads(self) -> tuple[str, ...]:
         """The fields of Account that the answer needs."""
         return ("balance", "opening_balance")
@@ -168,6 +193,11 @@ class HasAddon:
     addon: str
 
     @property
+    def about(self) -> str:
+        """What a person would say that it is about."""
+        return "addons"
+
+    @property
     def reads(self) -> tuple[str, ...]:
         """The fields of Account that the answer needs."""
         return ("addons",)
@@ -184,6 +214,11 @@ class AddonsOutside:
     allowed: frozenset[str]
 
     @property
+    def about(self) -> str:
+        """What a person would say that it is about."""
+        return "addons"
+
+    @property
     def reads(self) -> tuple[str, ...]:
         """The fields of Account that the answer needs."""
         return ("addons",)
@@ -198,6 +233,11 @@ class HasTransaction:
     """Does the ledger have a transaction of the account with this reference?"""
 
     reference: str
+
+    @property
+    def about(self) -> str:
+        """What a person would say that it is about."""
+        return "reference"
 
 
 Question: TypeAlias = Value | IsSet | Equals | OnOrBefore | FundsCover | HasAddon | AddonsOutside | HasTransaction

@@ -142,8 +142,9 @@ def why_stale(
             reasons[field] = Reason(field=field, detail="changed since planning")
     for question, known in group.facts:
         if answer(question, account, has_transaction) != known:
-            field = getattr(question, "field", None) or type(question).__name__
-            reasons.setdefault(field, Reason(field=field, detail=f"changed since planning: {question}"))
+            reasons.setdefault(
+                question.about, Reason(field=question.about, detail=f"changed since planning: {question}")
+            )
     if plan.terminates and not reasons and not plan.where.matches(account):
         reasons["filter"] = Reason(field="filter", detail="the filter no longer means the account")
     return tuple(reasons.values())

@@ -1,6 +1,5 @@
 """The comparison itself runs in every test run, on few accounts; the figures that do not depend on time must hold."""
 
-import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from account_batch import MemoryStore
@@ -9,18 +8,14 @@ from bench.compare import RUNNING, bytes_per_account, compare, make_accounts, pl
 
 def test_a_plan_takes_at_most_200_bytes_per_account() -> None:
     """The plan beyond the accounts, finished and at its most."""
-    held, most = bytes_per_account(MemoryStore(make_accounts(20_000)), RUNNING)
+    held, most = bytes_per_account(MemoryStore(make_accounts(50_000)), RUNNING)
     assert held <= 200
     assert most <= 200
 
 
-def test_the_comparison_measures_every_target(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_comparison_measures_every_target() -> None:
     """Every row with a target has a figure."""
     rows = compare(2_000)
-    with capsys.disabled():
-        print()
-        for name, figure, target in rows:
-            print(f"  {name:<75} {figure:>7}  {target}")
     assert all(float(figure) > 0 for _, figure, _ in rows)
 
 

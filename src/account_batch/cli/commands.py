@@ -21,7 +21,7 @@ from account_batch.catalog import Catalog
 from account_batch.codec.accounts import read_accounts
 from account_batch.codec.catalog import parse_catalog
 from account_batch.codec.plan import totals_document
-from account_batch.codec.request import parse_request, request_schema
+from account_batch.codec.request import as_written, parse_request, request_schema
 from account_batch.codec.strict import parse_instant
 from account_batch.decision import Outcome
 from account_batch.errors import AccountBatchError, FormatError, StoreError
@@ -65,10 +65,10 @@ def run(arguments: Sequence[str]) -> int:
     except StoreError as error:
         return _complain(str(error), 3)
     except AccountBatchError as error:
-        return _complain(str(error), 2)
+        return _complain(str(as_written(error)), 2)
     except KeyboardInterrupt:
         return _complain("stopped", 3)
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # The latter is what rich makes of the former.
         # Who reads the output has seen enough, and Python must not complain when it closes the stream.
         _drop_output()
         return 0

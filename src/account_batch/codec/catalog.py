@@ -7,7 +7,7 @@ import attrs
 
 from account_batch.catalog import Catalog
 from account_batch.codec.strict import strict_converter, structure
-from account_batch.errors import FormatError, nearest
+from account_batch.errors import FormatError, InvalidValueError, nearest
 
 __all__ = ["parse_catalog", "parse_toml"]
 
@@ -46,9 +46,11 @@ def parse_catalog(text: str) -> Catalog:
             raise FormatError(f'catalog: unknown table "{name}"; {nearest(name, _TABLES)}')
     fields = attrs.fields_dict(Catalog)
     converter = strict_converter()
-    return Catalog(
-        **{
-            _TABLES[name]: structure(value, fields[_TABLES[name]].type or object, f"catalog.{name}", converter)
-            for name, value in document.items()
-        }
-    )
+    parts = {
+        _TABLES[name]: structure(value, fields[_TABLES[name]].type or object, f"catalog.{name}", converter)
+        for name, value in document.items()
+    }
+    try:
+        return Catalog(**parts)
+    except InvalidValueError as error:
+        raise FormatError(str(error)) from None

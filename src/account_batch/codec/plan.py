@@ -2,12 +2,15 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, TypeVar
 
+import attrs
+
 from account_batch.codec.request import read_filter, read_spec, write_filter, write_spec
-from account_batch.codec.strict import parse_instant, parse_json, strict_converter, structure
+from account_batch.codec.strict import parse_json, strict_converter, structure
 from account_batch.decision import EffectKind, Outcome, RefusalCode, TransactionKind
 from account_batch.errors import AccountBatchError, DigestMismatchError, FormatError, PlanFormatError
 from account_batch.filters import ControlNumbers
@@ -24,34 +27,77 @@ _VERSION = 1
 _PlanType = TypeVar("_PlanType", bound=Plan)
 
 
+@attrs.frozen(kw_only=True)
+class _Amount:
+    """A total of one kind of transaction in a file."""
+
+    kind: TransactionKind
+    amount: Money
+
+
+@attrs.frozen(kw_only=True)
+class _Totals:
+    """The totals in a file: enums by name, money with its currency."""
+
+    counts: dict[str, int]
+    refusals: dict[str, int]
+    effects: dict[str, int]
+    money: tuple[_Amount, ...]
+    distributors: dict[str, DistributorTotal]
+    opening_difference: tuple[Money, ...]
+    stranded_funds: tuple[Money, ...]
+    stranded_debts: tuple[Money, ...]
+    registered: int
+
+
+@attrs.frozen(kw_only=True)
+class _File:
+    """A plan file, in full; targets are [id, control number, group, overwritten values]."""
+
+    format: str
+    version: int
+    id: str
+    digest: str
+    where: Any
+    spec: Any
+    planned_at: datetime
+    valid_until: datetime | None
+    actor: str
+    reason: str
+    warnings: tuple[str, ...]
+    totals: _Totals
+    absent: str | None
+    store: str
+    zone_data: str
+    groups: tuple[Group, ...]
+    targets: Any
+    checksum: str
+
+
 def dump_plan(plan: Plan) -> str:
     """The whole plan as JSON."""
     converter = strict_converter()
     pack = converter.get_unstructure_hook(Answer)
-    document: dict[str, Any] = {
-        "format": _FORMAT,
-        "version": _VERSION,
-        "id": plan.id,
-        "digest": plan.digest,
-        "where": write_filter(plan.where),
-        "spec": None if plan.spec is None else write_spec(plan.spec),
-        "planned_at": plan.planned_at.isoformat(),
-        "valid_until": None if plan.valid_until is None else plan.valid_until.isoformat(),
-        "actor": plan.actor,
-        "reason": plan.reason,
-        "warnings": list(plan.warnings),
-        "totals": totals_document(plan.totals),
-        "absent": None if plan.absent is None else str(plan.absent),
-        "store": plan.store,
-        "zone_data": plan.zone_data,
-        "groups": converter.unstructure(plan.groups, tuple[Group, ...]),
-        "targets": [
+    file = _File(
+        format=_FORMAT,
+        version=_VERSION,
+        where=write_filter(plan.where),
+        spec=None if plan.spec is None else write_spec(plan.spec),
+        totals=_write_totals(plan.totals),
+        absent=None if plan.absent is None else str(plan.absent),
+        targets=[
             [target.account_id, target.control_number, target.group, [pack(value) for value in target.before]]
             for target in plan.targets
         ],
-    }
+        checksum="",
+        **{name: getattr(plan, name) for name in _SAME},
+    )
+    document: dict[str, Any] = converter.unstructure(file)
     document["checksum"] = _checksum(document)
     return json.dumps(document, ensure_ascii=False)
+
+
+_SAME = ("id digest planned_at valid_until actor reason warnings store zone_data groups").split()
 
 
 def load_plan(kind: type[_PlanType], text: str) -> _PlanType:
@@ -67,124 +113,112 @@ def load_plan(kind: type[_PlanType], text: str) -> _PlanType:
         raise PlanFormatError(f"plan: {error}") from None
     if not isinstance(document, dict) or document.get("format") != _FORMAT:
         raise PlanFormatError(f'plan: this is no plan; its "format" would be "{_FORMAT}"')
-    if document.get("version") != _VERSION:
-        known = f"this release reads version {_VERSION}"
-        raise PlanFormatError(f"plan.version: {document.get('version')!r} is unknown; {known}")
+    version = document.get("version")
+    if type(version) is not int or version != _VERSION:
+        raise PlanFormatError(f"plan.version: {version!r} is unknown; this release reads version {_VERSION}")
     if document.get("checksum") != _checksum(document):
         raise DigestMismatchError("plan: the content is not what was written; plan again")
     try:
-        return _build(kind, document)
+        return _build(kind, structure(document, _File, "plan"))
     except DigestMismatchError:
         raise
     except (AccountBatchError, KeyError, TypeError, ValueError, IndexError) as error:
-        raise PlanFormatError(f"plan: {type(error).__name__}: {error}") from None
+        raise PlanFormatError(f"plan: {error}") from None
 
 
 def _checksum(document: Mapping[str, Any]) -> str:
+    """Over the content, whatever the order of its keys and its white space; a text and a number are not the same."""
     content = {key: value for key, value in document.items() if key != "checksum"}
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=repr)
     return sha256(text.encode()).hexdigest()
 
 
-def _build(kind: type[_PlanType], document: Mapping[str, Any]) -> _PlanType:
-    converter = strict_converter()
-    unpack = converter.get_structure_hook(Answer)
-    groups = structure(document["groups"], tuple[Group, ...], "groups", converter)
-    targets = tuple(
-        Target(account_id, control_number, group, tuple(unpack(value, Answer) for value in before))
-        for account_id, control_number, group, before in document["targets"]
-    )
-    _check_targets(groups, targets)
-    valid_until, absent = document["valid_until"], document["absent"]
+def _build(kind: type[_PlanType], file: _File) -> _PlanType:
+    targets = _read_targets(file)
     plan = kind(
-        id=document["id"],
-        digest=document["digest"],
-        where=read_filter(document["where"]),
-        spec=None if document["spec"] is None else read_spec(document["spec"]),
-        planned_at=parse_instant(document["planned_at"]),
-        valid_until=None if valid_until is None else parse_instant(valid_until),
-        actor=document["actor"],
-        reason=document["reason"],
-        warnings=tuple(document["warnings"]),
-        totals=_read_totals(document["totals"]),
-        groups=groups,
+        where=read_filter(file.where),
+        spec=None if file.spec is None else read_spec(file.spec),
+        totals=_read_totals(file.totals),
         targets=targets,
         group_numbers=tuple(target.group for target in targets),
-        absent=None if absent is None else ControlNumbers(absent),
-        store=document["store"],
-        zone_data=document["zone_data"],
+        absent=None if file.absent is None else ControlNumbers(file.absent),
+        **{name: getattr(file, name) for name in _SAME},
     )
+    if dict(plan.totals.counts) != _counts(file.groups):
+        raise FormatError("totals: the counts are not those of the groups")
+    fields = [group.decision.fields for group in plan.groups]
     overwritten = (
-        tuple(
-            value
-            for value, field in zip(target.before, groups[target.group].decision.fields, strict=True)
-            if field != "balance"
-        )
+        tuple(value for value, field in zip(target.before, fields[target.group], strict=True) if field != "balance")
         for target in targets
     )
     whom = ((target.account_id, target.control_number, target.group) for target in targets)
-    if plan.digest != plan_digest(plan.where, plan.spec, groups, whom, overwritten):
+    if plan.digest != plan_digest(plan.where, plan.spec, plan.groups, whom, overwritten):
         raise DigestMismatchError("plan: the digest is not that of the content; plan again")
     return plan
 
 
-def _check_targets(groups: Sequence[Group], targets: Sequence[Target]) -> None:
-    """Refuse targets that no planner writes."""
+def _counts(groups: tuple[Group, ...]) -> dict[Outcome, int]:
+    counts = dict.fromkeys((Outcome.APPLIED, Outcome.UNCHANGED, Outcome.REFUSED), 0)
+    for group in groups:
+        counts[group.decision.planned] += group.count
+    return counts
+
+
+def _read_targets(file: _File) -> tuple[Target, ...]:
+    """The targets, refusing what no planner writes."""
+    converter = strict_converter()
+    unpack = converter.get_structure_hook(Answer)
+    rows = structure(file.targets, list[tuple[str, int | None, int, list[Any]]], "targets", converter)
+    targets = tuple(
+        Target(name, number, group, tuple(unpack(v, Answer) for v in before)) for name, number, group, before in rows
+    )
     for target in targets:
-        if not isinstance(target.account_id, str) or type(target.group) is not int or target.group < 0:
-            raise FormatError(f"targets: {target} is no target")
-        if target.control_number is not None and type(target.control_number) is not int:
-            raise FormatError(f"targets: {target} has no control number")
-        if len(target.before) != len(groups[target.group].decision.fields):
-            raise FormatError("targets: values are missing")
+        if not 0 <= target.group < len(file.groups):
+            raise FormatError(f"targets: there is no group {target.group}")
+        if len(target.before) != len(file.groups[target.group].decision.fields):
+            raise FormatError("targets: the values are not those that the decision overwrites")
     if len({target.account_id for target in targets}) < len(targets):
         raise FormatError("targets: an account stands there twice")
     counted = Counter(target.group for target in targets)
-    if any(group.count != counted[number] for number, group in enumerate(groups)):
+    if any(group.count != counted[number] for number, group in enumerate(file.groups)):
         raise FormatError("groups: the counts are not those of the targets")
+    return targets
 
 
 def totals_document(totals: Totals) -> dict[str, Any]:
     """The totals as part of a document."""
-    return {
-        "counts": {outcome.value: count for outcome, count in totals.counts.items()},
-        "refusals": {code.name: count for code, count in totals.refusals.items()},
-        "effects": {kind.name: count for kind, count in totals.effects.items()},
-        "money": [{"kind": kind.value, "amount": str(amount)} for (_, kind), amount in totals.money.items()],
-        "distributors": {
-            name: {"booked": str(total.booked), "scheduled": str(total.scheduled), "over_limit": total.over_limit}
-            for name, total in totals.distributors.items()
-        },
-        "opening_difference": list(map(str, totals.opening_difference.values())),
-        "stranded_funds": list(map(str, totals.stranded_funds.values())),
-        "stranded_debts": list(map(str, totals.stranded_debts.values())),
-        "registered": totals.registered,
-    }
+    document: dict[str, Any] = strict_converter().unstructure(_write_totals(totals))
+    return document
 
 
-def _read_totals(document: Mapping[str, Any]) -> Totals:
-    def by_currency(name: str) -> Mapping[str, Money]:
-        amounts = map(Money.parse, document[name])
+def _write_totals(totals: Totals) -> _Totals:
+    return _Totals(
+        counts={outcome.value: count for outcome, count in totals.counts.items()},
+        refusals={code.name: count for code, count in totals.refusals.items()},
+        effects={kind.name: count for kind, count in totals.effects.items()},
+        money=tuple(_Amount(kind=kind, amount=amount) for (_, kind), amount in totals.money.items()),
+        distributors=dict(totals.distributors),
+        opening_difference=tuple(totals.opening_difference.values()),
+        stranded_funds=tuple(totals.stranded_funds.values()),
+        stranded_debts=tuple(totals.stranded_debts.values()),
+        registered=totals.registered,
+    )
+
+
+def _read_totals(file: _Totals) -> Totals:
+    refusals = [(RefusalCode[name], count) for name, count in file.refusals.items()]
+
+    def by_currency(amounts: tuple[Money, ...]) -> FrozenMapping[str, Money]:
         return FrozenMapping({amount.currency: amount for amount in amounts})
 
-    money = ((Money.parse(entry["amount"]), TransactionKind(entry["kind"])) for entry in document["money"])
     return Totals(
-        counts=FrozenMapping({Outcome(name): count for name, count in document["counts"].items()}),
-        refusals=FrozenMapping({RefusalCode[name]: count for name, count in document["refusals"].items()}),
-        effects=FrozenMapping({EffectKind[name]: count for name, count in document["effects"].items()}),
-        money=FrozenMapping({(amount.currency, kind): amount for amount, kind in money}),
-        distributors=FrozenMapping(
-            {
-                name: DistributorTotal(
-                    booked=Money.parse(total["booked"]),
-                    scheduled=Money.parse(total["scheduled"]),
-                    over_limit=total["over_limit"],
-                )
-                for name, total in document["distributors"].items()
-            }
-        ),
-        opening_difference=by_currency("opening_difference"),
-        stranded_funds=by_currency("stranded_funds"),
-        stranded_debts=by_currency("stranded_debts"),
-        registered=document["registered"],
+        counts=FrozenMapping({Outcome(name): count for name, count in file.counts.items()}),
+        refusals=FrozenMapping(sorted(refusals, key=lambda item: (-item[1], item[0].value))),
+        effects=FrozenMapping({kind: file.effects[kind.name] for kind in EffectKind if kind.name in file.effects}),
+        money=FrozenMapping({(entry.amount.currency, entry.kind): entry.amount for entry in file.money}),
+        distributors=FrozenMapping(sorted(file.distributors.items())),
+        opening_difference=by_currency(file.opening_difference),
+        stranded_funds=by_currency(file.stranded_funds),
+        stranded_debts=by_currency(file.stranded_debts),
+        registered=file.registered,
     )

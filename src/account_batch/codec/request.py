@@ -34,7 +34,16 @@ from account_batch.spec import (
     UpdateSpec,
 )
 
-__all__ = ["dump_request", "parse_request", "read_filter", "read_spec", "request_schema", "write_filter", "write_spec"]
+__all__ = [
+    "as_written",
+    "dump_request",
+    "parse_request",
+    "read_filter",
+    "read_spec",
+    "request_schema",
+    "write_filter",
+    "write_spec",
+]
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -345,11 +354,16 @@ def parse_request(text: str, *, toml: bool) -> tuple[AccountFilter, UpdateSpec]:
     try:
         request = _REQUEST.read(document, "request")
     except AccountBatchError as error:
-        message = str(error).removeprefix("request.")
-        if message.startswith("spec"):  # The constructors name a place of their own, which the file calls update.
-            message = f"update{message.removeprefix('spec')}"
-        raise type(error)(message) from None
+        raise as_written(type(error)(str(error).removeprefix("request."))) from None
     return request["filter"], request["update"]
+
+
+def as_written(error: AccountBatchError) -> AccountBatchError:
+    """The same error with the place that a request has for it: what Python calls spec is the table update."""
+    message = str(error)
+    if message.startswith("spec"):
+        message = f"update{message.removeprefix('spec')}"
+    return type(error)(message)
 
 
 def dump_request(where: AccountFilter, spec: UpdateSpec) -> str:

@@ -22,8 +22,8 @@ def decide(draft: Draft) -> None:
     wanted = draft.spec.site
     if wanted is KEEP:
         return
-    if wanted is CLEAR:
-        draft.assign("site", None)
+    if wanted is CLEAR or wanted == draft.before("site"):
+        draft.assign("site", None if wanted is CLEAR else wanted)
         return
     site = draft.catalog.site(wanted)
     assert site is not None  # The planner refuses a spec with an unknown site.
