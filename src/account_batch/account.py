@@ -137,7 +137,7 @@ def as_details(value: object, name: str, error: type[AccountBatchError] = Invali
         raise error(f"{name}: {value!r} is no mapping of names to texts")
     for key, text in value.items():
         check_text(text, f"{name}.{check_text(key, name, error)}", error)
-    return value if isinstance(value, FrozenMapping) else FrozenMapping(value)
+    return value if isinstance(value, FrozenMapping) else FrozenMapping(sorted(value.items()))
 
 
 def is_positive_int(value: object) -> bool:

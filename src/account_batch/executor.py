@@ -107,6 +107,7 @@ def apply_plan(
     if run.left:
         _check_guards(plan, now, policy, terminate)
         run.go(on_progress or _ignore_progress, should_stop or _never)
+        run.catch_up()
     return run.report()
 
 
@@ -156,6 +157,10 @@ class _Run:
             self._keep(self._attempt_together(targets) if together else self._attempt(targets, Commit.ALWAYS))
             on_progress(len(self._recorded), self._total)
         self._stopped = self._why_stop() if len(self._recorded) < self._total else None
+
+    def catch_up(self) -> None:
+        """Take over what other workers recorded meanwhile."""
+        self._recorded.update(self._store.outcomes(self._plan.id))
 
     def report(self) -> Report:
         """What came of every account so far."""

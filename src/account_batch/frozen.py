@@ -19,7 +19,7 @@ class FrozenMapping(Mapping[_Key, _Item_co]):
         object.__setattr__(self, "_items", dict(items))
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"a FrozenMapping never changes; cannot set {name}")
+        raise AttributeError(f"a FrozenMapping is immutable; cannot set {name}")
 
     def __getitem__(self, key: _Key) -> _Item_co:
         return self._items[key]

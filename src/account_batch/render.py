@@ -95,9 +95,9 @@ def _escape(text: str) -> str:
 
 def _mask_searched(mode: TextMode, text: str) -> str:
     """A searched text, which may be a whole id: what is too short to be one is shown."""
-    if len(text) <= _SHORT:
-        return text
-    return f"{text[:_SHORT]}..." if mode is TextMode.STARTS_WITH else mask(text)
+    if mode is TextMode.EXACTLY or (len(text) > _SHORT and mode is not TextMode.STARTS_WITH):
+        return mask(text)
+    return text if len(text) <= _SHORT else f"{text[:_SHORT]}..."
 
 
 def _title(plan: Plan) -> str:
