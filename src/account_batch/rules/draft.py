@@ -162,9 +162,8 @@ class Draft:
             self._assignments[field] = Assign(field, value)
 
     def replace_addons(self, addons: frozenset[str]) -> None:
-        """Set the add-ons; those that it already has change nothing."""
-        if not self.facts.holds(Equals("addons", addons)):
-            self._assignments["addons"] = Assign("addons", addons)
+        """Set the add-ons, which are others than the account has."""
+        self._assignments["addons"] = Assign("addons", addons)
 
     def alter_addons(self, *, added: frozenset[str], removed: frozenset[str]) -> None:
         """Give add-ons that the account does not have, take away those that it has."""

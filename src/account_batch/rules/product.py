@@ -84,7 +84,8 @@ def _change_addons(draft: Draft, change: AssignAddons | ReplaceAddons | RemoveAd
         draft.alter_addons(added=frozenset(), removed=present)
         return
     new = change.addons - present
-    if new and not _check_allowed(draft, new):
+    same = not new if isinstance(change, AssignAddons) else draft.facts.holds(Equals("addons", change.addons))
+    if same or (change.addons and not _check_allowed(draft, change.addons)):
         return
     match change:
         case AssignAddons():
