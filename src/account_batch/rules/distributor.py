@@ -38,13 +38,10 @@ def decide(draft: Draft) -> None:
         draft.assign("distributor", wanted.id)
     elif wanted is CLEAR:
         draft.assign("distributor", None)
-    match draft.state:
-        case AccountState.INACTIVE:
-            _charge_for_activation(draft)
-        case AccountState.OPEN:
-            _charge_open_account(draft)
-        case AccountState.CLOSED:
-            pass
+    if draft.state is AccountState.INACTIVE:
+        _charge_for_activation(draft)
+    elif draft.state is AccountState.OPEN:
+        _charge_open_account(draft)
 
 
 def _charge_for_activation(draft: Draft) -> None:
