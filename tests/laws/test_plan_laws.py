@@ -137,7 +137,7 @@ def test_planning_touches_nothing(population: list[Account], where: AccountFilte
 def test_due_is_who_is_inactive_and_whose_day_has_come(population: list[Account], where: AccountFilter) -> None:
     """The plan holds exactly the inactive accounts whose activation date is not after the date at their customer.
 
-    Accounts of unknown customers, whose date nobody knows, are refused.
+    Accounts of unknown customers, whose date nobody knows, are refused once the day has come anywhere on Earth.
     """
     plan = plan_due(MemoryStore(population), catalog=_CATALOG, now=NOW, where=where)
     today = {
@@ -149,11 +149,16 @@ def test_due_is_who_is_inactive_and_whose_day_has_come(population: list[Account]
         for target in population
         if where.matches(target) and target.state is AccountState.INACTIVE and target.activation_date is not None
     ]
-    unknown = {target.id for target in scheduled if target.customer not in today}
+    anywhere = NOW.astimezone(zoneinfo.ZoneInfo("Pacific/Kiritimati")).date()
+    unknown = {
+        target.id
+        for target in scheduled
+        if target.customer not in today and target.activation_date is not None and target.activation_date <= anywhere
+    }
     due = {
         target.id
         for target in scheduled
-        if target.id not in unknown
+        if target.customer in today
         and target.activation_date is not None
         and target.activation_date <= today[target.customer]
     }

@@ -24,7 +24,7 @@ from account_batch.codec.plan import totals_document
 from account_batch.codec.request import as_written, parse_request, request_schema
 from account_batch.codec.strict import parse_instant
 from account_batch.decision import Outcome
-from account_batch.errors import AccountBatchError, FormatError, StoreError
+from account_batch.errors import AccountBatchError, FormatError, SpecError, StoreError
 from account_batch.executor import apply_plan
 from account_batch.filters import AccountFilter
 from account_batch.plan import Plan
@@ -65,7 +65,7 @@ def run(arguments: Sequence[str]) -> int:
     except StoreError as error:
         return _complain(str(error), 3)
     except AccountBatchError as error:
-        return _complain(str(as_written(error)), 2)
+        return _complain(str(error), 2)
     except KeyboardInterrupt:
         return _complain("stopped", 3)
     except (BrokenPipeError, SystemExit):  # The latter is what rich makes of the former.
@@ -112,7 +112,11 @@ def preview(
     instant = _instant(now)
     where, spec = _read_request(request)
     known = _read_catalog(catalog)
-    plan = plan_update(MemoryStore(_read_accounts(accounts)), where, spec, catalog=known, now=instant)
+    store = MemoryStore(_read_accounts(accounts))
+    try:
+        plan = plan_update(store, where, spec, catalog=known, now=instant)
+    except SpecError as error:
+        raise as_written(error) from None
     if json:
         _print_json(_summary(plan))
     else:
