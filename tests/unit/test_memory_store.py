@@ -174,7 +174,7 @@ def test_put_replaces_the_account_of_the_id() -> None:
     store = MemoryStore(_accounts(1, 2))
     (changed,) = _accounts(1, blocked=True, control_number=9)
     store.put(changed)
-    assert store.find(_EVERYBODY) == [changed, *_accounts(2)]
+    assert store.find(_EVERYBODY) == store.find(_BATCH) == [changed, *_accounts(2)]
 
 
 @pytest.mark.parametrize(
@@ -408,14 +408,14 @@ def test_an_account_that_cannot_exist_rejects_the_transaction(commit: Commit) ->
 class _InterruptedStore(MemoryStore):
     """Somebody presses Ctrl-C while the last part of a transaction is written."""
 
-    interrupted = False
+    interrupts = True
 
     def record(self, plan: Plan, outcomes: Sequence[AccountOutcome]) -> list[AccountOutcome]:
-        if not self.interrupted:
-            self.interrupted = True
-            super().record(plan, outcomes[:1])
+        recorded = super().record(plan, outcomes)
+        if self.interrupts:
+            self.interrupts = False
             raise KeyboardInterrupt
-        return super().record(plan, outcomes)
+        return recorded
 
 
 @pytest.mark.parametrize("spec", [_FEE, UpdateSpec(charge=Charge(usd("1")))], ids=["a reference", "no reference"])
@@ -430,6 +430,19 @@ def test_an_interrupted_transaction_is_not_kept(spec: UpdateSpec) -> None:
     _apply(plan, store)
     assert [found.balance for found in store.find(_EVERYBODY)] == [14, 14]
     assert len(store.transactions(plan.id)) == len(store.outcomes(plan.id)) == 2
+
+
+def test_an_interrupted_transaction_forgets_nothing_older() -> None:
+    """Ctrl-C takes back its own transaction, and no outcome, entry or reference of those before it."""
+    store = _InterruptedStore(_accounts(1, 2))
+    plan = _plan(store)
+    store.interrupts = False
+    _apply(plan, store, plan.targets[:1])
+    before = _everything(store, plan)
+    store.interrupts = True
+    with pytest.raises(KeyboardInterrupt):
+        _apply(plan, store)
+    assert _everything(store, plan) == before
 
 
 def test_applying_moves_nothing_between_batches() -> None:

@@ -194,6 +194,7 @@ def test_an_unknown_batch_of_an_empty_catalog_says_that_none_are_known() -> None
     ("setting", "message"),
     [
         ({"product": "gould"}, 'spec.product: the catalog does not know "gould"; did you mean "gold"?'),
+        ({"product": "voicemial"}, 'spec.product: the catalog does not know "voicemial"; known are: gold, silver'),
         ({"product": "voicemail"}, 'spec.product: "voicemail" is an add-on, not a main product'),
         ({"addons": AssignAddons({"gold"})}, 'spec.addons: "gold" is a main product, not an add-on'),
         ({"addons": ReplaceAddons({"voicemail", "gold"})}, 'spec.addons: "gold" is a main product, not an add-on'),
@@ -776,12 +777,18 @@ def test_terminations_show_the_money_that_they_strand_and_who_is_registered() ->
         _account(6, balance=-3, kind=AccountKind.CREDIT),
         _account(7, balance=1000, kind=AccountKind.VOUCHER),
         _account(8, balance=1000, registered=True, state=AccountState.CLOSED),
+        _account(9, balance="0.00001", currency="JPY"),
+        _account(10, balance=0, currency="GBP"),
     ]
     totals = _plan(*accounts, where=attrs.evolve(_BATCH, status=StatusFilter.ANY), spec=_TERMINATE).totals
-    assert totals.stranded_funds == {"USD": Money(10, "USD"), "EUR": Money(7, "EUR")}
+    assert totals.stranded_funds == {
+        "USD": Money(10, "USD"),
+        "EUR": Money(7, "EUR"),
+        "JPY": Money("0.00001", "JPY"),
+    }
     assert totals.stranded_debts == {"USD": Money(40, "USD")}
     assert totals.registered == 2
-    assert totals.effects == {EffectKind.TERMINATED: 7}
+    assert totals.effects == {EffectKind.TERMINATED: 9}
 
 
 def test_other_plans_strand_nothing() -> None:
@@ -836,6 +843,12 @@ def test_what_was_not_read_does_not_come_into_the_digest() -> None:
         for balance, product in ((0, "gold"), (5, "silver"))
     }
     assert len(digests) == 1
+
+
+def test_balances_do_not_come_into_the_digest() -> None:
+    """A charge moves the balance from wherever it is: whoever has enough has the same decision, and the same digest."""
+    spec = UpdateSpec(charge=Charge(Money(1, "USD")))
+    assert len({_plan(_account(balance=balance), spec=spec).digest for balance in (1, 2, 1000)}) == 1
 
 
 def test_an_amount_written_otherwise_is_the_same_digest() -> None:
@@ -945,8 +958,9 @@ def test_opening_what_is_due_changes_the_state_and_nothing_else() -> None:
         _account(activation_date="2026-11-20"),
         _account(state=AccountState.CLOSED, activation_date="2026-11-20"),
         _scheduled(day="2027-01-01"),
+        _scheduled(day="2027-01-01", customer="ghost"),
     ],
-    ids=["not scheduled", "open", "closed", "later"],
+    ids=["not scheduled", "open", "closed", "later", "later, of nobody known"],
 )
 def test_what_is_not_due_is_not_in_the_plan(account: Account) -> None:
     """Accounts without a date, open and closed ones and those that come later are not even listed as unchanged."""
