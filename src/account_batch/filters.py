@@ -174,9 +174,13 @@ class ControlNumbers:
         return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in self.ranges)
 
     def without(self, numbers: Iterable[int]) -> Self | None:
-        """What is left after taking numbers away, or None; costs the numbers given, not the numbers meant."""
+        """What is left after taking numbers away, or None; costs the numbers given, not the numbers meant.
+
+        Args:
+            numbers: Ascending, each once; they are not kept.
+        """
         left: list[tuple[int, int]] = []
-        taken = iter(sorted(set(numbers)))
+        taken = iter(numbers)
         number = next(taken, None)
         for first, last in self.ranges:
             start = first

@@ -1,8 +1,9 @@
 """Plan: the frozen target accounts, each with what was decided about it, and what it all comes to."""
 
 import functools
+from abc import abstractmethod
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -36,9 +37,12 @@ __all__ = [
     "DistributorTotal",
     "FieldChange",
     "Group",
+    "HeldTargets",
+    "Lazy",
     "Plan",
     "RefusedAccount",
     "Target",
+    "Targets",
     "Totals",
     "UnchangedAccount",
     "account_change",
@@ -171,17 +175,20 @@ class Totals:
 _Item = TypeVar("_Item")
 
 
-class _Items(Sequence[_Item], Generic[_Item]):
-    """The targets of one planned outcome, as what they are for the reader; each is made when it is looked at."""
+class Lazy(Sequence[_Item], Generic[_Item]):
+    """A sequence whose items are made when they are looked at; equal to any sequence of equal items.
 
-    def __init__(self, plan: "Plan", planned: Outcome, make: Callable[[Target, Decision], _Item]) -> None:
-        wanted = [group.decision.planned is planned for group in plan.groups]
-        self._plan = plan
+    Args:
+        length: How many there are.
+        make: What makes the item of a place.
+    """
+
+    def __init__(self, length: int, make: Callable[[int], _Item]) -> None:
+        self._length = length
         self._make = make
-        self._places = array("Q", (place for place, group in enumerate(plan.group_numbers) if wanted[group]))
 
     def __len__(self) -> int:
-        return len(self._places)
+        return self._length
 
     @overload
     def __getitem__(self, index: int) -> _Item: ...
@@ -189,12 +196,8 @@ class _Items(Sequence[_Item], Generic[_Item]):
     def __getitem__(self, index: slice) -> tuple[_Item, ...]: ...
     def __getitem__(self, index: int | slice) -> _Item | tuple[_Item, ...]:
         if isinstance(index, slice):
-            return tuple(self._item(place) for place in self._places[index])
-        return self._item(self._places[index])
-
-    def _item(self, place: int) -> _Item:
-        target = self._plan.targets[place]
-        return self._make(target, self._plan.groups[target.group].decision)
+            return tuple(map(self._make, range(self._length)[index]))
+        return self._make(range(self._length)[index])
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence):
@@ -206,6 +209,75 @@ class _Items(Sequence[_Item], Generic[_Item]):
 
     def __repr__(self) -> str:
         return f"<{len(self)} accounts>"
+
+
+class Targets(Sequence[Target]):
+    """The frozen accounts of a plan, in control-number order, then id."""
+
+    @abstractmethod
+    def of(self, groups: Collection[int]) -> Sequence[Target]:
+        """Those of some groups, in the same order."""
+
+    @abstractmethod
+    def example(self, groups: Collection[int]) -> Target:
+        """One of some groups, which a summary shows; the groups have at least one."""
+
+
+class HeldTargets(Lazy[Target], Targets):
+    """Targets in memory.
+
+    Args:
+        numbers: The group of each.
+        make: What makes the target of a place.
+    """
+
+    def __init__(self, numbers: Sequence[int], make: Callable[[int], Target]) -> None:
+        super().__init__(len(numbers), make)
+        self._numbers = numbers
+
+    def of(self, groups: Collection[int]) -> Sequence[Target]:
+        """Those of some groups, in the same order."""
+        places = array("Q", (place for place, number in enumerate(self._numbers) if number in groups))
+        return Lazy(len(places), lambda index: self._make(places[index]))
+
+    def example(self, groups: Collection[int]) -> Target:
+        """The first of some groups."""
+        return self._make(next(place for place, number in enumerate(self._numbers) if number in groups))
+
+
+class _Items(Sequence[_Item], Generic[_Item]):
+    """The targets of one planned outcome, as what they are for the reader; found when the first is looked at."""
+
+    def __init__(self, plan: "Plan", planned: Outcome, make: Callable[[Target, Decision], _Item]) -> None:
+        self._groups = {number: group for number, group in enumerate(plan.groups) if group.decision.planned is planned}
+        self._plan = plan
+        self._make = make
+
+    @functools.cached_property
+    def _targets(self) -> Sequence[Target]:
+        return self._plan.targets.of(self._groups.keys())
+
+    def __len__(self) -> int:
+        return sum(group.count for group in self._groups.values())
+
+    def __iter__(self) -> Iterator[_Item]:
+        return map(self._item, self._targets)
+
+    @overload
+    def __getitem__(self, index: int) -> _Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[_Item, ...]: ...
+    def __getitem__(self, index: int | slice) -> _Item | tuple[_Item, ...]:
+        if isinstance(index, slice):
+            return tuple(map(self._item, self._targets[index]))
+        return self._item(self._targets[index])
+
+    def _item(self, target: Target) -> _Item:
+        return self._make(target, self._groups[target.group].decision)
+
+    __eq__ = Lazy.__eq__
+    __hash__ = Lazy.__hash__
+    __repr__ = Lazy.__repr__
 
 
 def account_change(target: Target, decision: Decision) -> AccountChange:
@@ -246,8 +318,7 @@ class Plan:
         warnings: What a person should think about, in plain words.
         totals: What it comes to.
         groups: The decisions, with the facts that they rest on and their counts.
-        targets: The frozen accounts, in control-number order, then id.
-        group_numbers: The group of each target, in the order of the targets.
+        targets: The frozen accounts, in control-number order, then id; read from the database that holds them.
         absent: The control numbers that were asked for and are not in the batch.
         store: The identity of the store that it was made on.
         zone_data: The version of the time zone database it was made with.
@@ -264,8 +335,7 @@ class Plan:
     warnings: tuple[str, ...]
     totals: Totals
     groups: tuple[Group, ...] = attrs.field(repr=False)
-    targets: Sequence[Target] = attrs.field(repr=False)
-    group_numbers: Sequence[int] = attrs.field(repr=False)
+    targets: Targets = attrs.field(repr=False)
     absent: ControlNumbers | None
     store: str
     zone_data: str

@@ -199,7 +199,7 @@ def _taking(value: Charge | Refund) -> str:
 
 def _counts(plan: Plan) -> Iterator[_Row]:
     counts = plan.totals.counts
-    yield "selected", str(len(plan.targets))
+    yield "selected", str(sum(counts.values()))
     yield "to change", str(counts[Outcome.APPLIED])
     yield "unchanged", str(counts[Outcome.UNCHANGED])
     yield "refused", str(counts[Outcome.REFUSED])
@@ -237,16 +237,13 @@ def _money(plan: Plan) -> Iterator[_Row]:
 
 
 def _refusals(plan: Plan, *, show_ids: bool) -> Iterator[_Row]:
-    first: dict[int, int] = {}
-    for place, group in enumerate(plan.group_numbers):
-        first.setdefault(group, place)
     for code, count in plan.totals.refusals.items():
-        place = min(
-            place
-            for number, place in first.items()
-            if any(reason.code is code for reason in plan.groups[number].decision.refusals)
-        )
-        target = plan.targets[place]
+        refused = {
+            number
+            for number, group in enumerate(plan.groups)
+            if any(reason.code is code for reason in group.decision.refusals)
+        }
+        target = plan.targets.example(refused)
         reasons = plan.groups[target.group].decision.refusals
         reason = next(reason for reason in reasons if reason.code is code)
         shown = target.account_id if show_ids else mask(target.account_id)

@@ -1,25 +1,33 @@
 """What a storage adapter has to do, and the parts of it that are the same for every storage."""
 
 import enum
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, Protocol
+from decimal import Decimal
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import attrs
 
-from account_batch.account import Account
-from account_batch.decision import Reason, Transaction, TransactionKind, value_after
+from account_batch.account import Account, AccountKind
+from account_batch.decision import Outcome, Reason, Transaction, TransactionKind, value_after
 from account_batch.filters import AccountFilter
 from account_batch.money import Money
-from account_batch.plan import Plan, Target
-from account_batch.questions import answer
+from account_batch.plan import Group, Plan, Target, Targets
+from account_batch.questions import Answer, Question, answer
 from account_batch.report import AccountOutcome
+from account_batch.spec import UpdateSpec
 
 __all__ = [
     "Commit",
+    "Freezer",
+    "Holdings",
     "LedgerEntry",
     "SupportsApply",
     "SupportsRead",
+    "SupportsSets",
+    "Tally",
+    "Work",
     "account_after",
     "ledger_entries",
     "why_stale",
@@ -115,6 +123,152 @@ class SupportsApply(SupportsRead, Protocol):
 
         Raises:
             StoreError: The storage is not available; nothing was kept.
+        """
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class Holdings:
+    """What the accounts of a plan that is about to terminate them hold together, for one kind and currency.
+
+    Args:
+        balance: The sum of their positive balances.
+        registered: How many of them are registered right now.
+    """
+
+    kind: AccountKind
+    currency: str
+    balance: Decimal
+    registered: int
+
+
+class Freezer(Protocol):
+    """Freezes the targets of one plan: what freezing gives, in the transaction that it opened."""
+
+    @property
+    def targets(self) -> Targets:
+        """The frozen targets, once freeze was called."""
+        ...
+
+    def freeze(
+        self,
+        where: AccountFilter,
+        questions: Sequence[Question],
+        decide: Callable[[Callable[[Question], Answer]], int | None],
+    ) -> Mapping[int, int]:
+        """Freeze the accounts for which where.matches holds, each with the group that it belongs to.
+
+        Args:
+            where: Which accounts.
+            questions: All that decide may ask.
+            decide: Gives for the answers of an account the number of its group, or None where it is not in the plan.
+                Called about once per distinct answers, never per account.
+
+        Returns:
+            The number of targets of each group.
+
+        Raises:
+            StoreError: The storage cannot answer.
+        """
+        ...
+
+    def digest(self, where: AccountFilter, spec: UpdateSpec | None, groups: Sequence[Group]) -> str:
+        """The digest of the plan: over the decisions with their counts and, where they are at hand, the targets."""
+        ...
+
+    def control_numbers(self, where: AccountFilter | None) -> Iterable[int]:
+        """The control numbers of the accounts that a filter means or, without one, of the targets; ascending, once."""
+        ...
+
+    def holdings(self, groups: Collection[int]) -> Iterable[Holdings]:
+        """What the targets of some groups hold."""
+        ...
+
+    def keep(self, plan: Plan) -> None:
+        """Keep the plan with its targets."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class Tally:
+    """How far a plan is.
+
+    Args:
+        counts: The accounts whose outcomes are recorded, by outcome.
+        spoiled: How many of the canaries have an outcome other than applied.
+    """
+
+    counts: Mapping[Outcome, int]
+    spoiled: int
+
+
+_Part = TypeVar("_Part")
+
+
+class Work(Protocol[_Part]):
+    """A plan on the store that it was made on: what applying it needs, part by part."""
+
+    def tally(self) -> Tally:
+        """What is recorded by now, by any worker."""
+        ...
+
+    def parts(self, size: int) -> Iterator[_Part]:
+        """Yield the changing accounts that have no outcome: the canaries first, then the rest in parts of a size.
+
+        The next part is found when it is asked for, after what was done about the ones before.
+        """
+        ...
+
+    def everything(self) -> _Part:
+        """All changing accounts that have no outcome, as one part."""
+        ...
+
+    def halves(self, part: _Part) -> Sequence[_Part]:
+        """The part in two, or nothing where it is one account."""
+        ...
+
+    def apply(self, part: _Part, *, now: datetime, commit: Commit) -> Sequence[AccountOutcome]:
+        """Carry out the plan on a part, in one transaction; see SupportsApply.apply.
+
+        Returns:
+            The outcomes of this part that are not applied.
+        """
+        ...
+
+    def record(self, outcomes: Sequence[AccountOutcome]) -> None:
+        """Record outcomes of accounts that have none yet, in one transaction."""
+        ...
+
+    def only(self, part: _Part) -> Target:
+        """The target of a part of one account."""
+        ...
+
+    def outcomes(self) -> Sequence[AccountOutcome]:
+        """One outcome per target of the plan, in its order; those that are not recorded as the plan foresees them."""
+        ...
+
+
+@runtime_checkable
+class SupportsSets(SupportsRead, Protocol):
+    """The optional role of storages that work on whole sets: they hold the targets of a plan themselves."""
+
+    def freezing(self, plan_id: str) -> AbstractContextManager[Freezer]:
+        """One transaction in which a plan is made; nothing of it is kept unless it ends well.
+
+        Raises:
+            StoreError: The storage is not available.
+        """
+        ...
+
+    def work(self, plan: Plan, canary: int) -> Work[Any]:
+        """A plan that was made here, for applying it.
+
+        Args:
+            plan: With or without its targets.
+            canary: How many of the first changing accounts are tried first.
+
+        Raises:
+            PlanError: No such plan is kept here, or it is another one.
         """
         ...
 

@@ -78,7 +78,7 @@ def test_membership_is_that_of_the_expanded_set(data: st.DataObject, pairs: list
 def test_without_is_set_difference(pairs: list[tuple[int, int]], taken: list[int]) -> None:
     """Taking numbers away leaves the set difference, and None where that is empty."""
     left = _expanded(pairs) - set(taken)
-    assert ControlNumbers(_expanded(pairs)).without(taken) == (ControlNumbers(left) if left else None)
+    assert ControlNumbers(_expanded(pairs)).without(sorted(set(taken))) == (ControlNumbers(left) if left else None)
 
 
 def _meant(where: AccountFilter, account: Account) -> bool:

@@ -1,25 +1,28 @@
-"""Plans as JSON with a format version, readable for ever, and with a checksum over all that they say."""
+"""Plans as JSON with a format version, readable for ever, and with a checksum over all that they say.
+
+Where a database holds the targets of a plan, its file holds one example for each refusal code instead.
+"""
 
 import json
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import attrs
 
 from account_batch.codec.request import read_filter, read_spec, write_filter, write_spec
 from account_batch.codec.strict import parse_json, strict_converter, structure
 from account_batch.decision import EffectKind, Outcome, RefusalCode, TransactionKind
-from account_batch.errors import AccountBatchError, DigestMismatchError, FormatError, PlanFormatError
+from account_batch.errors import AccountBatchError, DigestMismatchError, FormatError, PlanError, PlanFormatError
 from account_batch.filters import ControlNumbers
 from account_batch.frozen import FrozenMapping
 from account_batch.money import Money
-from account_batch.plan import DistributorTotal, Group, Plan, Target, Totals, plan_digest
+from account_batch.plan import DistributorTotal, Group, HeldTargets, Plan, Target, Targets, Totals, plan_digest
 from account_batch.questions import Answer
 
-__all__ = ["dump_plan", "load_plan", "totals_document"]
+__all__ = ["TargetsElsewhere", "dump_plan", "load_plan", "totals_document"]
 
 _FORMAT = "account_batch plan"
 _VERSION = 1
@@ -52,7 +55,7 @@ class _Totals:
 
 @attrs.frozen(kw_only=True)
 class _File:
-    """A plan file, in full; targets are [id, control number, group, overwritten values]."""
+    """A plan file, in full; targets are [id, control number, group, overwritten values], or examples of them."""
 
     format: str
     version: int
@@ -78,6 +81,11 @@ def dump_plan(plan: Plan) -> str:
     """The whole plan as JSON."""
     converter = strict_converter()
     pack = converter.get_unstructure_hook(Answer)
+    held = isinstance(plan.targets, HeldTargets)
+    written = [
+        [target.account_id, target.control_number, target.group, [pack(value) for value in target.before]]
+        for target in (plan.targets if held else _examples(plan))
+    ]
     file = _File(
         format=_FORMAT,
         version=_VERSION,
@@ -85,16 +93,22 @@ def dump_plan(plan: Plan) -> str:
         spec=None if plan.spec is None else write_spec(plan.spec),
         totals=_write_totals(plan.totals),
         absent=None if plan.absent is None else str(plan.absent),
-        targets=[
-            [target.account_id, target.control_number, target.group, [pack(value) for value in target.before]]
-            for target in plan.targets
-        ],
+        targets=written if held else {"examples": written},
         checksum="",
         **{name: getattr(plan, name) for name in _SAME},
     )
     document: dict[str, Any] = converter.unstructure(file)
     document["checksum"] = _checksum(document)
     return json.dumps(document, ensure_ascii=False)
+
+
+def _examples(plan: Plan) -> list[Target]:
+    """One target for each refusal code."""
+    refused = defaultdict(set)
+    for number, group in enumerate(plan.groups):
+        for reason in group.decision.refusals:
+            refused[reason.code].add(number)
+    return list(dict.fromkeys(plan.targets.example(groups) for groups in refused.values()))
 
 
 _SAME = ("id digest planned_at valid_until actor reason warnings store zone_data groups").split()
@@ -134,13 +148,19 @@ def _checksum(document: Mapping[str, Any]) -> str:
 
 
 def _build(kind: type[_PlanType], file: _File) -> _PlanType:
-    targets = _read_targets(file)
+    stored = isinstance(file.targets, dict)
+    targets = _read_targets(file, _examples_of(file) if stored else file.targets)
+    if stored:
+        _check_examples(file, targets)
+    else:
+        _check_counts(file, targets)
     plan = kind(
         where=read_filter(file.where),
         spec=None if file.spec is None else read_spec(file.spec),
         totals=_read_totals(file.totals),
-        targets=targets,
-        group_numbers=tuple(target.group for target in targets),
+        targets=TargetsElsewhere(file.id, file.groups, targets)
+        if stored
+        else HeldTargets([target.group for target in targets], targets.__getitem__),
         absent=None if file.absent is None else ControlNumbers(file.absent),
         **{name: getattr(file, name) for name in _SAME},
     )
@@ -149,9 +169,9 @@ def _build(kind: type[_PlanType], file: _File) -> _PlanType:
     fields = [group.decision.fields for group in plan.groups]
     overwritten = (
         tuple(value for value, field in zip(target.before, fields[target.group], strict=True) if field != "balance")
-        for target in targets
+        for target in ([] if stored else targets)
     )
-    whom = ((target.account_id, target.control_number, target.group) for target in targets)
+    whom = ((target.account_id, target.control_number, target.group) for target in ([] if stored else targets))
     if plan.digest != plan_digest(plan.where, plan.spec, plan.groups, whom, overwritten):
         raise DigestMismatchError("plan: the digest is not that of the content; plan again")
     return plan
@@ -164,11 +184,44 @@ def _counts(groups: tuple[Group, ...]) -> dict[Outcome, int]:
     return counts
 
 
-def _read_targets(file: _File) -> tuple[Target, ...]:
+class TargetsElsewhere(Targets):
+    """The targets of a plan file whose targets a database holds; the file knows how many, and some examples."""
+
+    def __init__(self, plan_id: str, groups: Sequence[Group], examples: Sequence[Target]) -> None:
+        self._plan_id = plan_id
+        self._groups = groups
+        self._examples = examples
+
+    def __len__(self) -> int:
+        return sum(group.count for group in self._groups)
+
+    def __getitem__(self, index: object) -> NoReturn:
+        """Say where they are."""
+        raise PlanError(
+            f"plan {self._plan_id}: the file holds its summary and the database its accounts; "
+            "read them with store.load(plan.id)"
+        )
+
+    def of(self, groups: Collection[int]) -> Sequence[Target]:
+        """None can be looked at."""
+        return self[groups]
+
+    def example(self, groups: Collection[int]) -> Target:
+        """The example that was written."""
+        return next(target for target in self._examples if target.group in groups)
+
+
+def _examples_of(file: _File) -> object:
+    if file.targets.keys() != {"examples"}:
+        raise FormatError('targets: neither a list nor {"examples": [...]}')
+    return file.targets["examples"]
+
+
+def _read_targets(file: _File, written: object) -> tuple[Target, ...]:
     """The targets, refusing what no planner writes."""
     converter = strict_converter()
     unpack = converter.get_structure_hook(Answer)
-    rows = structure(file.targets, list[tuple[str, int | None, int, list[Any]]], "targets", converter)
+    rows = structure(written, list[tuple[str, int | None, int, list[Any]]], "targets", converter)
     targets = tuple(
         Target(name, number, group, tuple(unpack(v, Answer) for v in before)) for name, number, group, before in rows
     )
@@ -179,10 +232,20 @@ def _read_targets(file: _File) -> tuple[Target, ...]:
             raise FormatError("targets: the values are not those that the decision overwrites")
     if len({target.account_id for target in targets}) < len(targets):
         raise FormatError("targets: an account stands there twice")
+    return targets
+
+
+def _check_examples(file: _File, examples: Sequence[Target]) -> None:
+    refused = [reason.code for group in file.groups for reason in group.decision.refusals]
+    shown = {reason.code for target in examples for reason in file.groups[target.group].decision.refusals}
+    if not shown.issuperset(refused):
+        raise FormatError("targets: a refusal has no example")
+
+
+def _check_counts(file: _File, targets: Sequence[Target]) -> None:
     counted = Counter(target.group for target in targets)
     if any(group.count != counted[number] for number, group in enumerate(file.groups)):
         raise FormatError("groups: the counts are not those of the targets")
-    return targets
 
 
 def totals_document(totals: Totals) -> dict[str, Any]:

@@ -1,60 +1,32 @@
 """The planner: finds the accounts, has the rules decide once per distinct facts, and freezes what they decided."""
 
 import uuid
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
-from operator import attrgetter, eq
-from typing import overload
 
 import attrs
 
-from account_batch.account import Account, check_text
+from account_batch.account import check_text
 from account_batch.calendar import as_instant, first_instant, shift_days, zone_data
 from account_batch.catalog import Catalog
-from account_batch.decision import EffectKind, FieldValue, Outcome, ShiftBalance
+from account_batch.decision import EffectKind, Outcome, ShiftBalance
 from account_batch.errors import FilterError, GuardError, InvalidValueError, SpecError, StoreError
 from account_batch.filters import AccountFilter, ControlNumbers, StatusFilter
-from account_batch.plan import Group, Plan, Target, Totals, plan_digest
+from account_batch.plan import Group, Plan, Totals
 from account_batch.planner.memo import Decisions
 from account_batch.planner.references import check_batch, check_filter, check_spec
+from account_batch.planner.snapshots import Snapshots
 from account_batch.planner.totals import total_up
 from account_batch.questions import Value
 from account_batch.rules import Request
 from account_batch.spec import KEEP, ActivateNow, StatusChange, UpdateSpec
-from account_batch.store import SupportsRead
+from account_batch.store import Freezer, SupportsRead, SupportsSets
 
 __all__ = ["plan_due", "plan_update"]
 
 _DAY = timedelta(hours=24)
 _LONGEST = timedelta(days=366)
-_LAST = 2**31
-
-
-class _Snapshots(Sequence[Target]):
-    """Targets that are made from the account snapshots when they are looked at."""
-
-    def __init__(self, accounts: Sequence[Account], numbers: Sequence[int], groups: Sequence[Group]) -> None:
-        self._accounts = accounts
-        self._numbers = numbers
-        self._fields = [group.decision.fields for group in groups]
-
-    def __len__(self) -> int:
-        return len(self._accounts)
-
-    @overload
-    def __getitem__(self, index: int) -> Target: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Target, ...]: ...
-    def __getitem__(self, index: int | slice) -> Target | tuple[Target, ...]:
-        if isinstance(index, slice):
-            return tuple(map(self._target, range(len(self))[index]))
-        return self._target(index)
-
-    def _target(self, index: int) -> Target:
-        account, number = self._accounts[index], self._numbers[index]
-        before = tuple(getattr(account, field) for field in self._fields[number])
-        return Target(account.id, account.control_number, number, before)
 
 
 def plan_update(
@@ -108,9 +80,9 @@ def plan_update(
     check_batch(where, catalog)
     check_spec(spec, catalog)
     request = Request(spec=spec, catalog=catalog, now=as_instant(now, "now"))
-    draft = _Draft(store, where, request)
-    _check_guards(draft, expected=expected, at_most=at_most, stop_on_refusal=stop_on_refusal)
-    return draft.plan(actor=actor, reason=reason, max_age=max_age)
+    with _drafting(store, where, request) as draft:
+        _check_guards(draft, expected=expected, at_most=at_most, stop_on_refusal=stop_on_refusal)
+        return draft.plan(actor=actor, reason=reason, max_age=max_age)
 
 
 def plan_due(
@@ -150,34 +122,38 @@ def plan_due(
     where = attrs.evolve(where, status=StatusFilter.INACTIVE)
     spec = UpdateSpec(activation=ActivateNow())
     request = Request(spec=spec, catalog=catalog, now=as_instant(now, "now"), due=True)
-    return _Draft(store, where, request).plan(actor=actor, reason=reason, max_age=_DAY)
+    with _drafting(store, where, request) as draft:
+        return draft.plan(actor=actor, reason=reason, max_age=_DAY)
+
+
+@contextmanager
+def _drafting(store: SupportsRead, where: AccountFilter, request: Request) -> Iterator["_Draft"]:
+    """The draft of a plan; a store that works on sets holds its targets."""
+    decisions = Decisions(request)
+    plan_id = str(uuid.uuid4())
+    freezing: AbstractContextManager[Freezer]
+    freezing = store.freezing(plan_id) if isinstance(store, SupportsSets) else Snapshots.freezing(store, decisions)
+    with freezing as frozen:
+        yield _Draft(frozen, decisions, plan_id=plan_id, store=store.identity, where=where, request=request)
 
 
 class _Draft:
-    """The accounts that were found, in the order of the plan, with what was decided about each."""
+    """The accounts that were frozen, with what was decided about them."""
 
-    def __init__(self, store: SupportsRead, where: AccountFilter, request: Request) -> None:
+    def __init__(
+        self, frozen: Freezer, decisions: Decisions, *, plan_id: str, store: str, where: AccountFilter, request: Request
+    ) -> None:
+        self._plan_id = plan_id
         self._store = store
+        self._frozen = frozen
         self._where = where
         self._request = request
-        decisions = Decisions(request)
-        accounts = _in_order(store.find(where))
-        charged = {reference: store.charged(reference) for reference in decisions.references}
-        numbers = decisions.decide_all(accounts, charged)
-        made = decisions.made
-        if request.due:
-            kept = [place for place, number in enumerate(numbers) if made[number][1].planned is not Outcome.UNCHANGED]
-            accounts = [accounts[place] for place in kept]
-            order = dict.fromkeys(numbers[place] for place in kept)
-            renumbered = {number: place for place, number in enumerate(order)}
-            numbers = tuple(renumbered[numbers[place]] for place in kept)
-            made = [made[number] for number in order]
-        counts = Counter(numbers)
-        self.accounts = accounts
-        self.numbers = numbers
+        counts = frozen.freeze(where, decisions.questions, decisions.decide)
         self.groups = tuple(
-            Group(facts=asked, decision=decision, count=counts[number]) for number, (asked, decision) in enumerate(made)
+            Group(facts=asked, decision=decision, count=counts[number])
+            for number, (asked, decision) in enumerate(decisions.made)
         )
+        self.selected = sum(counts.values())
         self._batches, self._customers = (
             {dict(group.facts)[Value(field)] for group in self.groups} for field in ("batch", "customer")
         )
@@ -188,18 +164,12 @@ class _Draft:
         """Freeze it."""
         request, where, spec = self._request, self._where, None if self._request.due else self._request.spec
         terminates = spec is not None and spec.status is StatusChange.TERMINATED
-        ends = [group.decision.planned is Outcome.APPLIED for group in self.groups] if terminates else []
-        totals = total_up(
-            self.groups,
-            request.catalog,
-            (account for account, number in zip(self.accounts, self.numbers, strict=True) if ends[number])
-            if terminates
-            else (),
-        )
+        changing = {n for n, group in enumerate(self.groups) if group.decision.planned is Outcome.APPLIED}
+        totals = total_up(self.groups, request.catalog, self._frozen.holdings(changing) if terminates else ())
         absent, passed_over = self._not_selected()
-        return Plan(
-            id=str(uuid.uuid4()),
-            digest=self._digest(spec),
+        plan = Plan(
+            id=self._plan_id,
+            digest=self._frozen.digest(where, spec, self.groups),
             where=where,
             spec=spec,
             planned_at=request.now,
@@ -209,23 +179,13 @@ class _Draft:
             warnings=tuple(self._warnings(totals, absent, passed_over)),
             totals=totals,
             groups=self.groups,
-            targets=_Snapshots(self.accounts, self.numbers, self.groups),
-            group_numbers=self.numbers,
+            targets=self._frozen.targets,
             absent=absent,
-            store=self._store.identity,
+            store=self._store,
             zone_data=zone_data(),
         )
-
-    def _digest(self, spec: UpdateSpec | None) -> str:
-        accounts, numbers = self.accounts, self.numbers
-        fetch = [_fetch([name for name in group.decision.fields if name != "balance"]) for group in self.groups]
-        return plan_digest(
-            self._where,
-            spec,
-            self.groups,
-            zip(map(attrgetter("id"), accounts), map(attrgetter("control_number"), accounts), numbers, strict=True),
-            (fetch[number](account) for account, number in zip(accounts, numbers, strict=True)),
-        )
+        self._frozen.keep(plan)
+        return plan
 
     def _valid_until(self, max_age: timedelta, *, terminates: bool) -> datetime | None:
         """The instant from which what was decided may no longer hold (DESIGN.md section 6)."""
@@ -246,7 +206,7 @@ class _Draft:
     def _not_selected(self) -> tuple[ControlNumbers | None, ControlNumbers | None]:
         """The control numbers that were asked for: those not in the batch, and those that other criteria pass over."""
         asked = self._where.control_numbers
-        missing = None if asked is None else asked.without(_numbers(self.accounts))
+        missing = None if asked is None else asked.without(self._frozen.control_numbers(None))
         if missing is None:
             return None, None
         where = AccountFilter(
@@ -255,13 +215,13 @@ class _Draft:
             control_numbers=missing,
             status=StatusFilter.ANY,
         )
-        there = list(_numbers(self._store.find(where)))
+        there = list(self._frozen.control_numbers(where))
         return missing.without(there), ControlNumbers(there) if there else None
 
     def _warnings(
         self, totals: Totals, absent: ControlNumbers | None, passed_over: ControlNumbers | None
     ) -> Iterator[str]:
-        if not self.accounts:
+        if not self.selected:
             yield "no account is selected"
         if absent is not None:
             yield f"control numbers that are not in the batch: {absent}"
@@ -290,7 +250,7 @@ def _check_arguments(where: AccountFilter, catalog: Catalog, actor: str, reason:
 
 
 def _check_guards(draft: _Draft, *, expected: int | None, at_most: int | None, stop_on_refusal: bool) -> None:
-    selected = len(draft.accounts)
+    selected = draft.selected
     if expected is not None and selected != expected:
         raise GuardError(f"expected: {expected} accounts were expected, the filter selects {selected}")
     if at_most is not None and selected > at_most:
@@ -299,26 +259,6 @@ def _check_guards(draft: _Draft, *, expected: int | None, at_most: int | None, s
     if stop_on_refusal and refused:
         codes = {reason.code.name for group in draft.groups for reason in group.decision.refusals if reason.code}
         raise GuardError(f"stop_on_refusal: {refused} of {selected} accounts are refused: {', '.join(sorted(codes))}")
-
-
-def _in_order(found: Iterable[Account]) -> list[Account]:
-    """The accounts in control-number order, then id; those without a control number last."""
-    accounts = sorted(found, key=attrgetter("id"))
-    if any(map(eq, map(attrgetter("id"), accounts), map(attrgetter("id"), accounts[1:]))):
-        raise StoreError("the store finds an account twice; nothing was planned")
-    accounts.sort(key=lambda account: account.control_number or _LAST)
-    return accounts
-
-
-def _fetch(fields: Sequence[str]) -> Callable[[Account], tuple[FieldValue, ...]]:
-    """What fetches the values of some fields, as a tuple also of none or one."""
-    if len(fields) > 1:
-        return attrgetter(*fields)
-    return lambda account: tuple(getattr(account, field) for field in fields)
-
-
-def _numbers(accounts: Iterable[Account]) -> Iterator[int]:
-    return (account.control_number for account in accounts if account.control_number is not None)
 
 
 def _moves_money(group: Group) -> bool:

@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import Any, TypeAlias
 
 from account_batch.account import Account
-from account_batch.decision import Decision
+from account_batch.decision import Decision, Outcome
 from account_batch.questions import Answer, Facts, FundsCover, HasTransaction, Question, Value
 from account_batch.rules import Request, decide, questions
 
@@ -82,21 +82,21 @@ class _ByAmounts:
 
     __slots__ = ("_by_opening", "_decide", "_funds")
 
-    def __init__(self, funds: Sequence[FundsCover], decide: Callable[[Decimal, Decimal], int]) -> None:
+    def __init__(self, funds: Sequence[FundsCover], decide: Callable[[Decimal, Decimal], int | None]) -> None:
         self._funds = funds
         self._decide = decide
         self._by_opening = _Known(self._find_out)
 
-    def number(self, account: Account) -> int:
+    def number(self, account: Account) -> int | None:
         """The number of the decision about this account."""
         least, numbers = self._by_opening[account.opening_balance]
         covered = bisect_right(least, account.balance)
-        number: int | None = numbers.get(covered)
-        if number is None:
-            number = numbers[covered] = self._decide(account.opening_balance, account.balance)
+        if covered not in numbers:
+            numbers[covered] = self._decide(account.opening_balance, account.balance)
+        number: int | None = numbers[covered]
         return number
 
-    def _find_out(self, opening_balance: Decimal) -> tuple[list[Decimal], dict[int, int]]:
+    def _find_out(self, opening_balance: Decimal) -> tuple[list[Decimal], dict[int, int | None]]:
         return sorted({question.least(opening_balance) for question in self._funds}), {}
 
 
@@ -105,14 +105,15 @@ class Decisions:
 
     Attributes:
         made: What was asked and answered, and what was decided, by number.
+        questions: All that the rules may ask.
         references: The references of transactions that the rules may ask about.
     """
 
     def __init__(self, request: Request) -> None:
         self._request = request
-        self._numbers: dict[_Asked, int] = {}
+        self._numbers: dict[_Asked, int | None] = {}
         self.made: list[tuple[_Asked, Decision]] = []
-        asked = list(questions(request))
+        self.questions = asked = tuple(questions(request))
         self.references = tuple(question.reference for question in asked if isinstance(question, HasTransaction))
         self._funds = [question for question in asked if isinstance(question, FundsCover)]
         plain = [question.field for question in asked if isinstance(question, Value)]
@@ -132,8 +133,8 @@ class Decisions:
         }
         self._known = _Known(self._decide)
 
-    def decide_all(self, accounts: Sequence[Account], charged: Mapping[str, Collection[str]]) -> tuple[int, ...]:
-        """The number of the decision about each account.
+    def decide_all(self, accounts: Sequence[Account], charged: Mapping[str, Collection[str]]) -> list[int | None]:
+        """The number of the decision about each account; see decide.
 
         Args:
             accounts: In the order that numbers the decisions.
@@ -148,10 +149,10 @@ class Decisions:
         found: Iterable[Any] = map(self._known.__getitem__, keys)
         if self._amounts:
             found = (
-                number if type(number) is int else number.number(account)
+                number.number(account) if isinstance(number, _ByAmounts) else number
                 for number, account in zip(found, accounts, strict=True)
             )
-        return tuple(found)
+        return list(found)
 
     def _references(
         self, accounts: Sequence[Account], charged: Mapping[str, Collection[str]]
@@ -166,12 +167,12 @@ class Decisions:
                 by_account[account_id] = by_account.get(account_id, none) | {reference}
         return (by_account.get(account.id, none) for account in accounts)
 
-    def _decide(self, key: _Key) -> int | _ByAmounts:
+    def _decide(self, key: _Key) -> int | _ByAmounts | None:
         """The number of the decision for a key or, where it depends on them, the decisions by the amounts."""
         references, plain, *numbers = key
         values = dict(zip(self._plain, plain, strict=True))
 
-        def decide_with(opening_balance: Decimal | None, balance: Decimal | None) -> int:
+        def decide_with(opening_balance: Decimal | None, balance: Decimal | None) -> int | None:
             def answer(question: Question) -> Answer:
                 match question:
                     case Value(field="opening_balance") | FundsCover() if opening_balance is None or balance is None:
@@ -192,19 +193,24 @@ class Decisions:
                         known: Answer = self._classes[number].answers[numbers[number]][place]
                         return known
 
-            return self._number(answer)
+            return self.decide(answer)
 
         try:
             return decide_with(None, None)
         except _AmountsUnknownError:
             return _ByAmounts(self._funds, decide_with)
 
-    def _number(self, answer: Callable[[Question], Answer]) -> int:
-        """The number of the decision that rests on what the rules read of these answers."""
+    def decide(self, answer: Callable[[Question], Answer]) -> int | None:
+        """The number of the decision that rests on what the rules read of these answers.
+
+        None where only due activations are asked for and none is: such accounts are not in the plan.
+        """
         facts = Facts(answer)
         decision = decide(facts, self._request)
         asked = tuple(facts.read())
         if asked not in self._numbers:
-            self._numbers[asked] = len(self.made)
-            self.made.append((asked, decision))
+            passed_over = self._request.due and decision.planned is Outcome.UNCHANGED
+            self._numbers[asked] = None if passed_over else len(self.made)
+            if not passed_over:
+                self.made.append((asked, decision))
         return self._numbers[asked]

@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Generic, TypeVar
 
-from account_batch.account import Account, AccountKind
+from account_batch.account import AccountKind
 from account_batch.catalog import Catalog
 from account_batch.decision import Assign, EffectKind, Outcome, RefusalCode, TransactionKind
 from account_batch.frozen import FrozenMapping
 from account_batch.money import Money, add, subtract, times
 from account_batch.plan import DistributorTotal, Group, Totals
 from account_batch.questions import Value
+from account_batch.store import Holdings
 
 __all__ = ["total_up"]
 
@@ -36,13 +37,13 @@ class _Sums(Generic[_Key]):
         return FrozenMapping({key: Money(amount, currency(key)) for key, amount in self._sums.items()})
 
 
-def total_up(groups: Sequence[Group], catalog: Catalog, terminated: Iterable[Account]) -> Totals:
+def total_up(groups: Sequence[Group], catalog: Catalog, terminated: Iterable[Holdings]) -> Totals:
     """Add up.
 
     Args:
         groups: All groups of the plan.
         catalog: Knows what distributors owe already.
-        terminated: The accounts that the plan terminates.
+        terminated: What the accounts hold that the plan terminates.
     """
     refusals: Counter[RefusalCode] = Counter()
     effects: Counter[EffectKind] = Counter()
@@ -65,10 +66,10 @@ def total_up(groups: Sequence[Group], catalog: Catalog, terminated: Iterable[Acc
     funds: _Sums[str] = _Sums()
     debts: _Sums[str] = _Sums()
     registered = 0
-    for account in terminated:
-        registered += account.registered
-        if account.balance > 0 and account.kind is not AccountKind.VOUCHER:
-            (funds if account.kind is AccountKind.DEBIT else debts).plus(account.currency, account.balance)
+    for held in terminated:
+        registered += held.registered
+        if held.balance and held.kind is not AccountKind.VOUCHER:
+            (funds if held.kind is AccountKind.DEBIT else debts).plus(held.currency, held.balance)
     return Totals(
         counts=FrozenMapping(counts),
         refusals=FrozenMapping(dict(sorted(refusals.items(), key=lambda item: (-item[1], item[0].value)))),

@@ -474,7 +474,7 @@ def test_accounts_with_the_same_facts_share_a_group() -> None:
         (4, Outcome.APPLIED),
         (1, Outcome.UNCHANGED),
     ]
-    assert list(plan.group_numbers) == [0, 0, 1, 0, 0]
+    assert [target.group for target in plan.targets] == [0, 0, 1, 0, 0]
 
 
 def test_nothing_selected_is_a_plan_with_a_warning() -> None:
@@ -967,7 +967,7 @@ def test_what_is_not_due_is_not_in_the_plan(account: Account) -> None:
     plan = _due(account, _scheduled(2))
     assert (_numbers(plan), plan.totals.counts[Outcome.UNCHANGED], len(plan.unchanged)) == ([2], 0, 0)
     assert sum(group.count for group in plan.groups) == 1
-    assert list(plan.group_numbers) == [0]
+    assert [target.group for target in plan.targets] == [0]
 
 
 def test_groups_of_due_accounts_are_numbered_without_gaps() -> None:
@@ -979,7 +979,7 @@ def test_groups_of_due_accounts_are_numbered_without_gaps() -> None:
         _scheduled(4, customer="kiwi"),
     ]
     plan = _due(*accounts)
-    assert list(plan.group_numbers) == [0, 1, 0]
+    assert [target.group for target in plan.targets] == [0, 1, 0]
     facts = [dict(plan.groups[target.group].facts)[Value("customer")] for target in plan.targets]
     assert facts == ["kiwi", "acme", "kiwi"]
     assert [group.count for group in plan.groups] == [2, 1]

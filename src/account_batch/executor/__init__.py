@@ -1,20 +1,24 @@
 """The executor: applies exactly the frozen targets of a plan, each at most once, and never decides."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable
 from datetime import datetime
-from itertools import islice
+from typing import Any, Generic, TypeVar
 
 import attrs
 
 from account_batch.calendar import as_instant
 from account_batch.decision import Outcome, Reason
 from account_batch.errors import ChangeRejectedError, GuardError, InvalidValueError, PlanError, PlanExpiredError
+from account_batch.executor.by_target import TargetByTarget
 from account_batch.frozen import FrozenMapping
 from account_batch.plan import Plan, Target
 from account_batch.report import AccountOutcome, Report
-from account_batch.store import Commit, SupportsApply
+from account_batch.store import Commit, SupportsApply, SupportsSets, Work
 
 __all__ = ["ApplyPolicy", "apply_plan"]
+
+
+_Part = TypeVar("_Part")
 
 
 def _whole(value: object, *, least: int) -> bool:
@@ -67,7 +71,7 @@ over_credit_limit=False)
 
 def apply_plan(
     plan: Plan,
-    store: SupportsApply,
+    store: SupportsApply | SupportsSets,
     *,
     now: datetime,
     policy: ApplyPolicy = ApplyPolicy(),
@@ -103,11 +107,15 @@ def apply_plan(
         raise InvalidValueError(f"policy: {policy!r} is no ApplyPolicy")
     if store.identity != plan.store:
         raise PlanError(f"plan {plan.id} was made on the store {plan.store}, and cannot be applied to {store.identity}")
-    run = _Run(plan, store, policy, now)
+    work: Work[Any]
+    if isinstance(store, SupportsSets):
+        work = store.work(plan, policy.canary)
+    else:
+        work = TargetByTarget(plan, store, policy.canary)
+    run = _Run(plan, work, policy, now)
     if run.left:
         _check_guards(plan, now, policy, terminate)
         run.go(on_progress or _ignore_progress, should_stop or _never)
-        run.catch_up()
     return run.report()
 
 
@@ -132,74 +140,56 @@ def _check_guards(plan: Plan, now: datetime, policy: ApplyPolicy, terminate: int
         raise GuardError(f"over_credit_limit: {', '.join(over)} would owe more than the credit limit allows")
 
 
-class _Run:
+class _Run(Generic[_Part]):
     """One go at a plan."""
 
-    def __init__(self, plan: Plan, store: SupportsApply, policy: ApplyPolicy, now: datetime) -> None:
+    def __init__(self, plan: Plan, work: Work[_Part], policy: ApplyPolicy, now: datetime) -> None:
         self._now = now
         self._plan = plan
-        self._store = store
+        self._work = work
         self._policy = policy
         self._stopped: str | None = None
-        self._recorded = dict(store.outcomes(plan.id))
-        self._foreseen = [group.decision.planned for group in plan.groups]
-        self._total = sum(group.count for group in plan.groups if group.decision.planned is Outcome.APPLIED)
-        self._canary = {target.account_id for target in islice(self._changing(), policy.canary)}
-        self.left = self._total - len(self._recorded)
+        self._total = len(plan.changes)
+        self._tally = work.tally()
+
+    @property
+    def left(self) -> int:
+        """How many changing accounts have no outcome."""
+        return self._total - sum(self._tally.counts.values())
 
     def go(self, on_progress: Callable[[int, int], object], should_stop: Callable[[], bool]) -> None:
         """Attempt what is left, transaction by transaction, until something says stop."""
         together = self._policy.all_or_nothing
-        for targets in [tuple(self._left())] if together else self._chunks():
+        for part in [self._work.everything()] if together else self._work.parts(self._policy.chunk_size):
             self._stopped = "the caller said stop" if should_stop() else self._why_stop()
             if self._stopped:
                 return
-            self._keep(self._attempt_together(targets) if together else self._attempt(targets, Commit.ALWAYS))
-            on_progress(len(self._recorded), self._total)
-        self._stopped = self._why_stop() if len(self._recorded) < self._total else None
-
-    def catch_up(self) -> None:
-        """Take over what other workers recorded meanwhile."""
-        self._recorded.update(self._store.outcomes(self._plan.id))
+            if together:
+                self._attempt_together(part)
+            else:
+                self._attempt(part)
+            self._tally = self._work.tally()
+            on_progress(self._total - self.left, self._total)
+        self._stopped = self._why_stop() if self.left else None
 
     def report(self) -> Report:
-        """What came of every account so far."""
-        outcomes = tuple(map(self._outcome, self._plan.targets))
-        counts = dict.fromkeys(Outcome, 0)
-        for outcome in outcomes:
-            counts[outcome.outcome] += 1
-        return Report(plan_id=self._plan.id, counts=FrozenMapping(counts), outcomes=outcomes, stopped=self._stopped)
-
-    def _outcome(self, target: Target) -> AccountOutcome:
-        recorded = self._recorded.get(target.account_id)
-        if recorded is not None:
-            return recorded
-        foreseen = self._foreseen[target.group]
-        return AccountOutcome(
-            account_id=target.account_id,
-            control_number=target.control_number,
-            outcome=Outcome.NOT_ATTEMPTED if foreseen is Outcome.APPLIED else foreseen,
-            reasons=self._plan.groups[target.group].decision.refusals,
+        """What came of every account so far, also by other workers."""
+        outcomes = self._work.outcomes()
+        self._tally = self._work.tally()
+        counts = dict.fromkeys(Outcome, 0) | dict(self._plan.totals.counts)
+        counts |= {Outcome.APPLIED: 0, Outcome.NOT_ATTEMPTED: self.left} | dict(self._tally.counts)
+        return Report(
+            plan_id=self._plan.id,
+            counts=FrozenMapping(counts),
+            outcomes=outcomes,
+            stopped=self._stopped,
         )
-
-    def _changing(self) -> Iterator[Target]:
-        return (target for target in self._plan.targets if self._foreseen[target.group] is Outcome.APPLIED)
-
-    def _left(self) -> Iterator[Target]:
-        return (target for target in self._changing() if target.account_id not in self._recorded)
-
-    def _chunks(self) -> Iterator[Sequence[Target]]:
-        """The canary first, then what is left."""
-        left = self._left()
-        canary = len(self._canary - self._recorded.keys())
-        for targets in (islice(left, canary), left):
-            while chunk := tuple(islice(targets, self._policy.chunk_size)):
-                yield chunk
 
     def _why_stop(self) -> str | None:
         """What of the policy says stop, given everything that is recorded, by this run or an earlier one."""
-        policy, attempted = self._policy, len(self._recorded)
-        bad = len(_not_applied(self._recorded.values()))
+        policy, counts = self._policy, self._tally.counts
+        attempted = sum(counts.values())
+        bad = attempted - counts.get(Outcome.APPLIED, 0)
         if policy.all_or_nothing and bad:
             return f"all or nothing: {bad} accounts are stale or failed"
         if policy.stop_after is not None and bad >= policy.stop_after:
@@ -207,38 +197,32 @@ class _Run:
         percent = policy.stop_after_percent
         if percent is not None and bad and bad * 100 >= percent * attempted:
             return f"stop_after_percent: {bad} of {attempted} attempted accounts are stale or failed"
-        spoiled = len(_not_applied(self._recorded[name] for name in self._canary & self._recorded.keys()))
+        spoiled = self._tally.spoiled
         return f"canary: {spoiled} of the first {policy.canary} accounts are stale or failed" if spoiled else None
 
-    def _attempt(self, targets: Sequence[Target], commit: Commit) -> list[AccountOutcome]:
-        """Apply a chunk; an account that the storage rejects is isolated by bisection, and fails alone."""
-        try:
-            return list(self._store.apply(self._plan, targets, now=self._now, commit=commit))
-        except ChangeRejectedError as error:
-            if len(targets) == 1:
-                return [_failed(targets[0], error, self._now)]
-        half = len(targets) // 2
-        return self._attempt(targets[:half], commit) + self._attempt(targets[half:], commit)
+    def _attempt(self, part: _Part) -> None:
+        """Apply a part; an account that the storage rejects is isolated by bisection, and fails alone."""
+        self._work.record(self._bisect(part, Commit.ALWAYS))
 
-    def _attempt_together(self, targets: Sequence[Target]) -> list[AccountOutcome]:
-        """Apply everything in one transaction; if that cannot be, return no more than who was in the way."""
+    def _attempt_together(self, part: _Part) -> None:
+        """Apply everything in one transaction; if that cannot be, record no more than who was in the way."""
         try:
-            outcomes = list(self._store.apply(self._plan, targets, now=self._now, commit=Commit.IF_ALL_APPLIED))
+            culprits = list(self._work.apply(part, now=self._now, commit=Commit.IF_ALL_APPLIED))
         except ChangeRejectedError:
-            culprits = _not_applied(self._attempt(targets, Commit.NEVER))
+            culprits = self._bisect(part, Commit.NEVER)
             if not culprits:  # What was in the way is gone by now, and nothing was kept: the caller may try again.
                 raise
-            return culprits
-        return _not_applied(outcomes) or outcomes
+        self._work.record(culprits)
 
-    def _keep(self, outcomes: Sequence[AccountOutcome]) -> None:
-        """Remember outcomes; those that no transaction of the store recorded are recorded now, unless others were."""
-        for known in (outcomes, self._store.record(self._plan, _not_applied(outcomes))):
-            self._recorded.update((outcome.account_id, outcome) for outcome in known)
-
-
-def _not_applied(outcomes: Iterable[AccountOutcome]) -> list[AccountOutcome]:
-    return [outcome for outcome in outcomes if outcome.outcome is not Outcome.APPLIED]
+    def _bisect(self, part: _Part, commit: Commit) -> list[AccountOutcome]:
+        """Apply a part, or both halves of it where the storage rejects some account; what is not applied."""
+        try:
+            return list(self._work.apply(part, now=self._now, commit=commit))
+        except ChangeRejectedError as error:
+            halves = self._work.halves(part)
+            if not halves:
+                return [_failed(self._work.only(part), error, self._now)]
+        return [outcome for half in halves for outcome in self._bisect(half, commit)]
 
 
 def _failed(target: Target, error: ChangeRejectedError, now: datetime) -> AccountOutcome:
