@@ -145,9 +145,8 @@ class Holdings:
 class Freezer(Protocol):
     """Freezes the targets of one plan: what freezing gives, in the transaction that it opened."""
 
-    @property
-    def targets(self) -> Targets:
-        """The frozen targets, once freeze was called."""
+    def targets(self, groups: Sequence[Group]) -> Targets:
+        """The frozen targets, once freeze was called and the groups are known."""
         ...
 
     def freeze(

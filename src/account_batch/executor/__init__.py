@@ -167,7 +167,7 @@ class _Run(Generic[_Part]):
             if together:
                 self._attempt_together(part)
             else:
-                self._attempt(part)
+                self._bisect(part, Commit.ALWAYS)
             self._tally = self._work.tally()
             on_progress(self._total - self.left, self._total)
         self._stopped = self._why_stop() if self.left else None
@@ -200,10 +200,6 @@ class _Run(Generic[_Part]):
         spoiled = self._tally.spoiled
         return f"canary: {spoiled} of the first {policy.canary} accounts are stale or failed" if spoiled else None
 
-    def _attempt(self, part: _Part) -> None:
-        """Apply a part; an account that the storage rejects is isolated by bisection, and fails alone."""
-        self._work.record(self._bisect(part, Commit.ALWAYS))
-
     def _attempt_together(self, part: _Part) -> None:
         """Apply everything in one transaction; if that cannot be, record no more than who was in the way."""
         try:
@@ -215,13 +211,20 @@ class _Run(Generic[_Part]):
         self._work.record(culprits)
 
     def _bisect(self, part: _Part, commit: Commit) -> list[AccountOutcome]:
-        """Apply a part, or both halves of it where the storage rejects some account; what is not applied."""
+        """Apply a part, or both halves of it where the storage rejects some account, which then fails alone.
+
+        Returns:
+            What is not applied; it is recorded before anything behind it is attempted.
+        """
         try:
             return list(self._work.apply(part, now=self._now, commit=commit))
         except ChangeRejectedError as error:
             halves = self._work.halves(part)
             if not halves:
-                return [_failed(self._work.only(part), error, self._now)]
+                failed = [_failed(self._work.only(part), error, self._now)]
+                if commit is Commit.ALWAYS:
+                    self._work.record(failed)
+                return failed
         return [outcome for half in halves for outcome in self._bisect(half, commit)]
 
 

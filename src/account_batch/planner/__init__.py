@@ -179,7 +179,7 @@ class _Draft:
             warnings=tuple(self._warnings(totals, absent, passed_over)),
             totals=totals,
             groups=self.groups,
-            targets=self._frozen.targets,
+            targets=self._frozen.targets(self.groups),
             absent=absent,
             store=self._store,
             zone_data=zone_data(),

@@ -8,7 +8,7 @@ from itertools import compress
 from operator import attrgetter, eq
 
 from account_batch.account import Account, AccountKind
-from account_batch.decision import Decision, FieldValue
+from account_batch.decision import FieldValue
 from account_batch.errors import StoreError
 from account_batch.filters import AccountFilter
 from account_batch.money import add
@@ -59,18 +59,17 @@ class Snapshots:
         self._numbers = tuple(number for number in numbers if number is not None)
         return Counter(self._numbers)
 
-    @property
-    def targets(self) -> HeldTargets:
+    def targets(self, groups: Sequence[Group]) -> HeldTargets:
         """Made from the snapshots when they are looked at."""
-        return HeldTargets(self._numbers, self._target)
+        accounts, numbers = self._accounts, self._numbers
+        fields = [group.decision.fields for group in groups]
 
-    def _target(self, place: int) -> Target:
-        account, number = self._accounts[place], self._numbers[place]
-        before = tuple(getattr(account, field) for field in self._decision(number).fields)
-        return Target(account.id, account.control_number, number, before)
+        def make(place: int) -> Target:
+            account, number = accounts[place], numbers[place]
+            before = tuple(getattr(account, field) for field in fields[number])
+            return Target(account.id, account.control_number, number, before)
 
-    def _decision(self, number: int) -> Decision:
-        return self._decisions.made[number][1]
+        return HeldTargets(numbers, make)
 
     def digest(self, where: AccountFilter, spec: UpdateSpec | None, groups: Sequence[Group]) -> str:
         """The digest over the decisions and each target."""

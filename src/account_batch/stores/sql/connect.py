@@ -1,0 +1,225 @@
+"""Database: an engine, its transactions, and what its errors mean."""
+
+import sqlite3
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from typing import Final, TypeVar
+
+from sqlalchemy import Connection, Engine, bindparam, create_engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from account_batch.errors import AccountBatchError, ChangeRejectedError, StoreError
+
+__all__ = ["Database", "savepoint"]
+
+_Result = TypeVar("_Result")
+
+_DRIVERS = {
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mariadb+pymysql",
+}
+
+# A transaction that lost against another one is run again so many times.
+_ATTEMPTS: Final = 12
+
+# SQLSTATE classes of PostgreSQL that speak about the data of a statement: data exceptions, constraints, check options,
+# and what triggers raise.
+_REJECTED_STATES = ("22", "23", "44", "P0")
+_AGAIN_STATES = frozenset({"40001", "40P01", "55P03"})
+# The same for the error numbers of MariaDB: null, duplicate, foreign key, out of range, wrong or too long value,
+# check constraint, SIGNAL of a trigger.
+_REJECTED_NUMBERS = frozenset({1048, 1062, 1264, 1265, 1292, 1366, 1406, 1451, 1452, 1644, 1690, 4025})
+_AGAIN_NUMBERS = frozenset({1020, 1205, 1213})
+_NO_TABLE_NUMBERS = frozenset({1146})
+_SQLITE_REJECTED = frozenset({sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG})
+_SQLITE_SAYS = {
+    sqlite3.SQLITE_BUSY: "another program holds the lock of the file; try again when it is done",
+    sqlite3.SQLITE_LOCKED: "another program holds the lock of the file; try again when it is done",
+    sqlite3.SQLITE_FULL: "the disk is full; make room and continue",
+    sqlite3.SQLITE_READONLY: "the file is read-only; give the program the right to write",
+    sqlite3.SQLITE_CANTOPEN: "the file cannot be opened; its folder has to be there and writable",
+    sqlite3.SQLITE_NOTADB: "the file is no SQLite database",
+    sqlite3.SQLITE_CORRUPT: "the file is damaged",
+    sqlite3.SQLITE_IOERR: "the disk does not answer as it should",
+}
+
+
+class _AgainError(StoreError):
+    """Another transaction was in the way; the same one may succeed now."""
+
+
+class Database:
+    """Where the tables are.
+
+    Args:
+        url_or_engine: SQLAlchemy's; a URL without a driver gets psycopg or pymysql.
+
+    Raises:
+        StoreError: The URL cannot be understood, or names a database that is not supported.
+    """
+
+    def __init__(self, url_or_engine: str | Engine) -> None:
+        self.engine = url_or_engine if isinstance(url_or_engine, Engine) else _engine(url_or_engine)
+        self.dialect = self.engine.dialect.name.replace("mariadb", "mysql")
+        if self.dialect not in {"sqlite", "postgresql", "mysql"}:
+            raise StoreError(f"{self.engine.dialect.name}: not supported; use SQLite, PostgreSQL or MariaDB")
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that writes nothing."""
+        with self._connection() as connection:
+            if self.dialect == "sqlite":
+                connection.exec_driver_sql("BEGIN")
+            yield connection
+
+    def write(self, work: Callable[[Connection], _Result]) -> _Result:
+        """Run work in a transaction, from the start again where another transaction was in the way.
+
+        Raises:
+            ChangeRejectedError: The database rejects a value; nothing was kept.
+            StoreError: The database is not available; nothing was kept.
+        """
+        for _ in range(_ATTEMPTS):
+            try:
+                with self.writing() as connection:
+                    return work(connection)
+            except _AgainError as error:
+                lost = error
+        raise StoreError(f"{lost}; tried {_ATTEMPTS} times") from lost
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that writes; it is kept if it ends well."""
+        with self._connection() as connection:
+            if self.dialect == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+            if self.dialect == "sqlite":
+                connection.exec_driver_sql("COMMIT")
+            else:
+                connection.commit()
+
+    def prepare_file(self) -> None:
+        """Let a SQLite file be read while it is written."""
+        if self.dialect == "sqlite":
+            with self._connection() as connection:
+                connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+
+    def check(self, tables: Collection[str]) -> None:
+        """Refuse tables without transactions, and a server that cuts values silently.
+
+        Raises:
+            StoreError: It names them.
+        """
+        if self.dialect != "mysql":
+            return
+        with self._connection() as connection:
+            mode = str(connection.exec_driver_sql("SELECT @@sql_mode").scalar())
+            if "STRICT_TRANS_TABLES" not in mode and "STRICT_ALL_TABLES" not in mode:
+                raise StoreError(
+                    "the database: sql_mode has no STRICT_TRANS_TABLES, and would cut values silently; add it"
+                )
+            query = text(
+                "SELECT table_name, engine FROM information_schema.tables "
+                "WHERE table_schema = DATABASE() AND table_name IN :names AND engine <> 'InnoDB'"
+            ).bindparams(bindparam("names", list(tables), expanding=True))
+            for name, engine in connection.execute(query):
+                raise StoreError(f"the table {name} is {engine}, which has no transactions; make it InnoDB")
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        # Every statement sees what was committed before it began, on each database alike: rows are locked first, and
+        # what is read after that holds. SQLite has one writer at a time, and says itself when transactions begin.
+        level = "AUTOCOMMIT" if self.dialect == "sqlite" else "READ COMMITTED"
+        try:
+            with self.engine.connect() as connection:
+                connection.execution_options(isolation_level=level)
+                try:
+                    yield connection
+                except BaseException:
+                    _roll_back(connection, self.dialect)
+                    raise
+                if self.dialect == "sqlite" and _in_transaction(connection):
+                    connection.exec_driver_sql("ROLLBACK")
+        except DBAPIError as error:
+            raise self._translated(error) from error
+        except SQLAlchemyError as error:
+            raise StoreError(f"the database: {error}") from error
+        except OverflowError as error:
+            raise ChangeRejectedError(f"the database cannot hold a number: {error}") from error
+
+    def _translated(self, error: DBAPIError) -> AccountBatchError:
+        """What an error of the driver means."""
+        cause = error.orig
+        said = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
+        if self.dialect == "sqlite":
+            code = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+            if "no such table" in said:
+                return _without_tables(said)
+            if code in _SQLITE_REJECTED:
+                return ChangeRejectedError(f"the database rejects a value: {said}")
+            return StoreError(
+                f"the database: {said}: {_SQLITE_SAYS[code]}" if code in _SQLITE_SAYS else f"the database: {said}"
+            )
+        if self.dialect == "postgresql":
+            state = getattr(cause, "sqlstate", None) or ""
+            rejected, again = state.startswith(_REJECTED_STATES), state in _AGAIN_STATES
+            missing = state in {"42P01", "3F000"}
+        else:
+            number = cause.args[0] if cause is not None and cause.args else 0
+            said = str(cause.args[1]) if cause is not None and len(cause.args) > 1 else said
+            rejected, again, missing = (
+                number in numbers for numbers in (_REJECTED_NUMBERS, _AGAIN_NUMBERS, _NO_TABLE_NUMBERS)
+            )
+        if missing:
+            return _without_tables(said)
+        if again:
+            return _AgainError(f"the database: another transaction was in the way: {said}")
+        return (
+            ChangeRejectedError(f"the database rejects a value: {said}")
+            if rejected
+            else StoreError(f"the database: {said}")
+        )
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+        driver = _DRIVERS.get(parsed.drivername)
+        return create_engine(parsed.set(drivername=driver) if driver else parsed)
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:
+        raise StoreError(
+            "the store's URL cannot be understood; write it like sqlite:///accounts.db or postgresql://host/name "
+            f"({type(error).__name__})"
+        ) from None
+
+
+def _without_tables(said: str) -> StoreError:
+    return StoreError(f"the database has not all the tables: {said}; make them with SqlStore(...).create()")
+
+
+def _in_transaction(connection: Connection) -> bool:
+    raw = connection.connection.driver_connection
+    return isinstance(raw, sqlite3.Connection) and raw.in_transaction
+
+
+def _roll_back(connection: Connection, dialect: str) -> None:
+    """Undo what is open; where the connection is gone there is nothing to undo."""
+    try:
+        if dialect != "sqlite":
+            connection.rollback()
+        elif _in_transaction(connection):
+            connection.exec_driver_sql("ROLLBACK")
+    except DBAPIError:
+        connection.invalidate()
+
+
+@contextmanager
+def savepoint(connection: Connection) -> Iterator[Callable[[], None]]:
+    """A place in the transaction to come back to; yields what goes back."""
+    connection.execute(text("SAVEPOINT account_batch"))
+    yield lambda: connection.execute(text("ROLLBACK TO SAVEPOINT account_batch")).close()
+    connection.execute(text("RELEASE SAVEPOINT account_batch"))

@@ -1,0 +1,230 @@
+"""Calendar dates in columns of instants: exactly what calendar.local_date and calendar.first_instant say, as SQL.
+
+The day of an instant in a zone is the day of (instant + offset). Where zones have days without midnight, or with two,
+the offset that counts is not that of the clock: it is midnight of the day less the day's first instant. It stays the
+same over runs of days, and SQL searches the runs by halves.
+"""
+
+import zoneinfo
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, time, timedelta
+from itertools import islice, pairwise
+from typing import Any, TypeAlias
+
+from sqlalchemy import ColumnElement, literal, type_coerce
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.visitors import InternalTraversal
+
+from account_batch.calendar import first_instant, is_zone
+from account_batch.errors import InvalidValueError
+from account_batch.stores.sql.types import Day, Text
+
+__all__ = ["Runs", "Zones", "instant_of", "local_day_of", "runs_of"]
+
+_EPOCH = date(1970, 1, 1)
+_DAYS = (date(2070, 1, 1) - _EPOCH).days
+_DAY = 86_400
+
+Runs: TypeAlias = tuple[tuple[int, int], ...]
+"""The first day, counted from 1970, of each run of days with the same offset, and that offset in seconds."""
+
+Zones: TypeAlias = tuple[tuple[tuple[str, ...], Runs], ...]
+"""Runs, and the customers that they hold for; the last ones hold for everybody else."""
+
+
+def runs_of(zone: str, stored_in: str) -> Runs:
+    """The runs of a zone from 1970 to 2069; earlier and later days have the offset of the nearest one.
+
+    Args:
+        zone: Of the calendar.
+        stored_in: The zone of the clock by which the column shows instants.
+
+    Raises:
+        InvalidValueError: One of them is no IANA zone.
+    """
+    for name in (zone, stored_in):
+        if not isinstance(name, str) or not is_zone(name):
+            raise InvalidValueError(f"instant_date: {name!r} is no IANA zone; write it like Europe/Kyiv")
+    calendar, clock = zoneinfo.ZoneInfo(zone), zoneinfo.ZoneInfo(stored_in)
+    runs: list[tuple[int, int]] = []
+
+    def is_quiet(first: int, days: int) -> bool:
+        """Whether both clocks stand still from the noon before some days to the noon of the last one."""
+        return _ahead(first - 1, calendar, clock) == _ahead(first + days - 1, calendar, clock)
+
+    def add(day: int, offset: int) -> None:
+        if not runs or runs[-1][1] != offset:
+            runs.append((day, offset))
+
+    for week in range(0, _DAYS, 7):
+        days = (week,) if is_quiet(week, 7) else range(week, week + 7)
+        for day in days:
+            if len(days) == 1 or is_quiet(day, 1):
+                # Midnight exists, and once.
+                ahead, shown = _ahead(day, calendar, clock)
+                add(day, ahead - shown)
+            else:
+                first = first_instant(_EPOCH + timedelta(days=day), zone)
+                add(day, day * _DAY - int(first.timestamp()) - _seconds(first.astimezone(clock)))
+    return tuple(runs)
+
+
+def _ahead(day: int, calendar: zoneinfo.ZoneInfo, clock: zoneinfo.ZoneInfo) -> tuple[int, int]:
+    """What the calendar and the clock are ahead of UTC at noon of a day of the calendar."""
+    noon = datetime.combine(_EPOCH + timedelta(days=day), time(12), calendar)
+    return _seconds(noon), _seconds(noon.astimezone(clock))
+
+
+def _seconds(local: datetime) -> int:
+    offset = local.utcoffset()
+    assert offset is not None  # The instant has a zone.
+    return int(offset.total_seconds())
+
+
+def local_day_of(instant: ColumnElement[Any], customer: ColumnElement[str] | None, zones: Zones) -> ColumnElement[Any]:
+    """The date that the calendar of the customer shows at an instant."""
+    return type_coerce(_LocalDay(instant, customer, zones), Day())
+
+
+def instant_of(
+    day: ColumnElement[Any], customer: ColumnElement[str] | None, zones: Zones, *, aware: bool
+) -> ColumnElement[Any]:
+    """The first instant of a date in the calendar of the customer, as the column has it.
+
+    Args:
+        day: The date.
+        customer: Whose calendar; None where there is one zone only.
+        zones: The zones.
+        aware: Whether the column keeps instants with their zone.
+    """
+    return (_AwareInstant if aware else _NaiveInstant)(day, customer, zones)
+
+
+class _Zoned(FunctionElement[Any]):
+    """The runs are part of the expression, and no parameters."""
+
+    inherit_cache = True
+    _traverse_internals = [  # noqa: RUF012  # As SQLAlchemy declares it.
+        *FunctionElement._traverse_internals,  # noqa: SLF001  # The documented way to add to the cache key.
+        ("zones", InternalTraversal.dp_plain_obj),
+    ]
+
+    def __init__(self, value: ColumnElement[Any], customer: ColumnElement[str] | None, zones: Zones) -> None:
+        # The names of customers are parameters; the last zone needs none.
+        names = [literal(name, Text()) for customers, _ in zones[:-1] for name in customers]
+        super().__init__(value, *([] if customer is None else [customer]), *names)
+        self.zones = zones
+
+
+class _LocalDay(_Zoned):
+    inherit_cache = True
+
+
+class _NaiveInstant(_Zoned):
+    inherit_cache = True
+
+
+class _AwareInstant(_Zoned):
+    inherit_cache = True
+
+
+@compiles(_LocalDay)
+def _write_local_day(element: _LocalDay, compiler: SQLCompiler, **options: Any) -> str:
+    value, *others = (compiler.process(clause, **options) for clause in element.clauses)
+    name = compiler.dialect.name
+    (argument, *_) = element.clauses
+    if name == "postgresql" and getattr(argument.type, "timezone", False):
+        value = f"({value} AT TIME ZONE 'UTC')"
+    # Texts of SQLite come with a T or a blank in the middle; cut off at the second, they sort all the same.
+    seen = f"replace({value}, 'T', ' ')" if name == "sqlite" else value
+
+    def offset(runs: Runs) -> str:
+        switches = [(day * _DAY - max(before, after), after) for (_, before), (day, after) in pairwise(runs)]
+        texts = [(_moment(seconds, name), after) for seconds, after in switches]
+        return _search(seen, texts, runs[0][1], lambda seconds: _span(seconds, name))
+
+    shift = _by_customer(element.zones, others, offset)
+    match name:
+        case "sqlite":
+            return f"date(substr({value}, 1, 19), {shift})"
+        case "postgresql":
+            return f"CAST({value} + {shift} AS DATE)"
+        case _:
+            return f"CAST(DATE_ADD({value}, INTERVAL {shift} SECOND) AS DATE)"
+
+
+@compiles(_NaiveInstant)
+def _write_naive(element: _NaiveInstant | _AwareInstant, compiler: SQLCompiler, **options: Any) -> str:
+    day, *others = (compiler.process(clause, **options) for clause in element.clauses)
+    name = compiler.dialect.name
+
+    def offset(runs: Runs) -> str:
+        texts = [(_date(first, name), seconds) for first, seconds in runs[1:]]
+        return _search(day, texts, runs[0][1], lambda seconds: _span(-seconds, name))
+
+    shift = _by_customer(element.zones, others, offset)
+    match name:
+        case "sqlite":
+            return f"datetime({day}, {shift})"
+        case "postgresql":
+            return f"(CAST({day} AS TIMESTAMP) + {shift})"
+        case _:
+            return f"DATE_ADD(CAST({day} AS DATETIME), INTERVAL {shift} SECOND)"
+
+
+@compiles(_AwareInstant)
+def _write_aware(element: _AwareInstant, compiler: SQLCompiler, **options: Any) -> str:
+    written = _write_naive(element, compiler, **options)
+    return f"({written} AT TIME ZONE 'UTC')" if compiler.dialect.name == "postgresql" else written
+
+
+def _by_customer(zones: Zones, others: Sequence[str], offset: Callable[[Runs], str]) -> str:
+    if len(zones) == 1:
+        return offset(zones[0][1])
+    customer, *names = others
+    unused = iter(names)
+    cases = []
+    for customers, runs in zones[:-1]:
+        listed = ", ".join(islice(unused, len(customers)))
+        cases.append(f"WHEN {customer} IN ({listed}) THEN {offset(runs)}")
+    return f"CASE {' '.join(cases)} ELSE {offset(zones[-1][1])} END"
+
+
+def _search(value: str, steps: Sequence[tuple[str, int]], below: int, write: Callable[[int], str]) -> str:
+    """What belongs to the last step that the value has reached: by halves, so that the SQL is not deep."""
+    if not steps:
+        return write(below)
+    half = len(steps) // 2
+    step, reached = steps[half]
+    low = _search(value, steps[:half], below, write)
+    high = _search(value, steps[half + 1 :], reached, write)
+    return f"CASE WHEN {value} < {step} THEN {low} ELSE {high} END"
+
+
+def _moment(seconds: int, dialect: str) -> str:
+    text = str(datetime.combine(_EPOCH, time()) + timedelta(seconds=seconds))
+    match dialect:
+        case "sqlite":
+            # Without zeros at the end a text sorts before every way to write the same moment.
+            return f"'{text.removesuffix(':00').removesuffix(' 00:00')}'"
+        case "postgresql":
+            return f"TIMESTAMP '{text}'"
+        case _:
+            return f"TIMESTAMP'{text}'"
+
+
+def _date(day: int, dialect: str) -> str:
+    text = f"'{_EPOCH + timedelta(days=day)}'"
+    return text if dialect == "sqlite" else f"DATE {text}"
+
+
+def _span(seconds: int, dialect: str) -> str:
+    match dialect:
+        case "sqlite":
+            return f"'{seconds:+d} seconds'"
+        case "postgresql":
+            return f"INTERVAL '{seconds} seconds'"
+        case _:
+            return str(seconds)

@@ -1,0 +1,42 @@
+"""Raw values: what the values of an Account's fields are in a database."""
+
+import json
+from decimal import Decimal
+from enum import Enum
+from typing import Any, TypeAlias
+
+from account_batch.account import AccountKind, AccountState, UnifiedMessaging
+from account_batch.decision import FieldValue
+
+__all__ = ["Raw", "as_raw", "from_raw"]
+
+Raw: TypeAlias = Any
+"""Enums are the text of their value, sets of add-ons a JSON array; all others are what they are on Account."""
+
+_ENUMS: dict[str, type[Enum]] = {
+    "kind": AccountKind,
+    "state": AccountState,
+    "unified_messaging": UnifiedMessaging,
+}
+
+
+def as_raw(value: FieldValue) -> Raw:
+    """What the database has for a value."""
+    match value:
+        case Enum():
+            return value.value
+        case frozenset():
+            return json.dumps(sorted(value), ensure_ascii=False)
+        case _:
+            return value
+
+
+def from_raw(field: str, raw: Raw) -> FieldValue:
+    """The value of a field that the database has."""
+    if field == "addons":
+        return frozenset(json.loads(raw))
+    if raw is not None and field in _ENUMS:
+        value: FieldValue = _ENUMS[field](raw)  # type: ignore[assignment]  # They are among the values of fields.
+        return value
+    number: FieldValue = raw + Decimal(0) if isinstance(raw, Decimal) else raw
+    return number

@@ -1,0 +1,205 @@
+"""Filters and questions as SQL over the fields of a mapping: the same meaning as filters.py and questions.py."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import assert_never
+
+from sqlalchemy import ColumnElement, Integer, and_, func, literal, or_
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from account_batch.account import AccountState
+from account_batch.filters import AccountFilter, Registration, StatusFilter, TextMatch, TextMode
+from account_batch.questions import (
+    AddonsOutside,
+    Equals,
+    FundsCover,
+    HasAddon,
+    HasTransaction,
+    IsSet,
+    OnOrBefore,
+    Question,
+    Value,
+)
+from account_batch.stores.sql.types import Amount, Day, Text
+from account_batch.stores.sql.view import View, says
+
+__all__ = ["conditions", "holds"]
+
+_MOST_AT_ONCE = 400
+
+
+def conditions(where: AccountFilter, view: View) -> Iterator[ColumnElement[bool]]:
+    """Yield one condition per criterion that is set; none is ever NULL where it decides.
+
+    Raises:
+        StoreError: The tables lack a field that a criterion looks at.
+    """
+    for name in ("batch", "customer", "product"):
+        if (text := getattr(where, name)) is not None:
+            yield view.field(name) == text
+    if where.control_numbers is not None:
+        yield _in_ranges(view.field("control_number"), where.control_numbers.ranges)
+    if where.account_id is not None:
+        yield _matches(where.account_id, view.read("id"))
+    if where.status is not StatusFilter.ANY:
+        yield view.read("state").in_(_states(where.status))
+    if where.registration is not Registration.ANY:
+        yield says(view.field("registered"), where.registration is Registration.REGISTERED)
+    if where.blocked is not None:
+        yield says(view.field("blocked"), where.blocked)
+    if where.used is not None:
+        used = view.field("first_used_on")
+        yield used.is_not(None) if where.used else used.is_(None)
+    for group in ("contact", "custom_fields"):
+        for name, value in getattr(where, group).items():
+            yield view.detail_is(group, name, value)
+
+
+def _states(status: StatusFilter) -> list[str]:
+    if status is StatusFilter.ALL_EXCEPT_CLOSED:
+        return [state.value for state in AccountState if state is not AccountState.CLOSED]
+    return [status.value]
+
+
+def _in_ranges(number: ColumnElement[int], ranges: Sequence[tuple[int, int]]) -> ColumnElement[bool]:
+    """In any of the ranges; as a tree, since engines limit how deep an expression may be."""
+    if len(ranges) > 1:
+        singles = [first for first, last in ranges if first == last]
+        wide = [pair for pair in ranges if pair[0] != pair[1]]
+        parts: list[ColumnElement[bool]] = [
+            number.in_(singles[at : at + _MOST_AT_ONCE]) for at in range(0, len(singles), _MOST_AT_ONCE)
+        ]
+        parts += [_between(number, wide)] if wide else []
+        return _tree(parts)
+    return number.between(*ranges[0])
+
+
+def _between(number: ColumnElement[int], ranges: Sequence[tuple[int, int]]) -> ColumnElement[bool]:
+    """By halves: where the number is beyond the middle, only the upper ranges are looked at."""
+    return _tree([number.between(first, last) for first, last in ranges])
+
+
+def _tree(parts: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
+    if len(parts) == 1:
+        return parts[0]
+    half = len(parts) // 2
+    return or_(_Group(_tree(parts[:half])), _Group(_tree(parts[half:])))
+
+
+class _Group(FunctionElement[bool]):
+    """An expression in parentheses, which is not merged with its neighbours."""
+
+    inherit_cache = True
+    name = "in_parentheses"
+
+
+@compiles(_Group)
+def _write_group(element: _Group, compiler: SQLCompiler, **options: object) -> str:
+    return f"({compiler.process(element.clauses, **options)})"
+
+
+def _matches(wanted: TextMatch, value: ColumnElement[str]) -> ColumnElement[bool]:
+    """Literal and case-sensitive: LIKE is neither."""
+    text, length = literal(wanted.text, Text()), len(wanted.text)
+    match wanted.mode:
+        case TextMode.STARTS_WITH:
+            return func.substr(value, 1, length, type_=Text()) == text
+        case TextMode.EXACTLY:
+            return value == text
+        case TextMode.CONTAINS:
+            return _Position(value, text) > 0
+        case TextMode.ENDS_WITH:
+            return _Ending(value, literal(length)) == text
+        case _:
+            assert_never(wanted.mode)
+
+
+class _Position(FunctionElement[int]):
+    """Where in a text another one begins, from 1; 0 is nowhere."""
+
+    inherit_cache = True
+    type = Integer()
+
+
+@compiles(_Position)
+def _write_position(element: _Position, compiler: SQLCompiler, **options: object) -> str:
+    name = "strpos" if compiler.dialect.name == "postgresql" else "instr"
+    return f"{name}({compiler.process(element.clauses, **options)})"
+
+
+class _Ending(FunctionElement[str]):
+    """So many of the last characters of a text."""
+
+    inherit_cache = True
+    type = Text()
+
+
+@compiles(_Ending)
+def _write_ending(element: _Ending, compiler: SQLCompiler, **options: object) -> str:
+    value, length = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"substr({value}, -{length})" if compiler.dialect.name == "sqlite" else f"right({value}, {length})"
+
+
+class _DaysUntil(FunctionElement[int]):
+    """The whole days from a date to a fixed day."""
+
+    inherit_cache = True
+    type = Integer()
+
+
+@compiles(_DaysUntil)
+def _write_days_until(element: _DaysUntil, compiler: SQLCompiler, **options: object) -> str:
+    start, day = (compiler.process(clause, **options) for clause in element.clauses)
+    match compiler.dialect.name:
+        case "sqlite":
+            return f"CAST(julianday({day}) - julianday({start}) AS INTEGER)"
+        case "postgresql":
+            return f"({day} - {start})"
+        case _:
+            return f"DATEDIFF({day}, {start})"
+
+
+def holds(question: Question, view: View) -> ColumnElement[bool]:
+    """Whether the answer to a yes or no question is yes; NULL is no."""
+    match question:
+        case IsSet(field=field):
+            return view.read(field).is_not(None)
+        case Equals(field="addons", value=frozenset() as addons):
+            return view.addons_are(addons)
+        case Equals(field=field, value=value):
+            return view.read(field) == value
+        case OnOrBefore(moment="availability_start", day=day):
+            return _all_set(day, view, None)
+        case OnOrBefore(moment="availability_end", day=day):
+            return _all_set(day, view, view.read("availability_days"))
+        case OnOrBefore(moment=field, day=day):
+            return view.read(field) <= day
+        case FundsCover(amount=amount, opening=None):
+            return view.read("balance") >= amount
+        case FundsCover(opening=Decimal()):
+            least = question.least(Decimal(0))
+            return view.read("balance") >= view.read("opening_balance") + literal(least, Amount())
+        case HasAddon(addon=addon):
+            return view.has_addon(addon)
+        case HasTransaction(reference=reference):
+            return view.has_transaction(reference)
+        case Value() | AddonsOutside() | FundsCover():
+            raise TypeError(question)
+        case _:
+            assert_never(question)
+
+
+def _all_set(day: date, view: View, days: ColumnElement[int] | None) -> ColumnElement[bool]:
+    """Whether the latest of first usage and last recharge is set and on or before a day, or so many days before it."""
+    fixed = literal(day, Day())
+    moments = [view.read("first_used_on"), view.read("last_recharged_on")]
+    early = [
+        or_(moment.is_(None), moment <= fixed if days is None else _DaysUntil(moment, fixed) >= days)
+        for moment in moments
+    ]
+    return and_(
+        or_(*(moment.is_not(None) for moment in moments)), *early, *([] if days is None else [days.is_not(None)])
+    )
