@@ -154,11 +154,14 @@ class Freezer(Protocol):
         where: AccountFilter,
         questions: Sequence[Question],
         decide: Callable[[Callable[[Question], Answer]], int | None],
+        *,
+        only: Question | None,
     ) -> Mapping[int, int]:
         """Freeze the accounts for which where.matches holds, each with the group that it belongs to.
 
         Args:
             where: Which accounts.
+            only: A question; where the answer is no, decide gives None, and need not be called.
             questions: All that decide may ask.
             decide: Gives for the answers of an account the number of its group, or None where it is not in the plan.
                 Called about once per distinct answers, never per account.

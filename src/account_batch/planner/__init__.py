@@ -18,7 +18,7 @@ from account_batch.planner.memo import Decisions
 from account_batch.planner.references import check_batch, check_filter, check_spec
 from account_batch.planner.snapshots import Snapshots
 from account_batch.planner.totals import total_up
-from account_batch.questions import Value
+from account_batch.questions import OnOrBefore, Value
 from account_batch.rules import Request
 from account_batch.spec import KEEP, ActivateNow, StatusChange, UpdateSpec
 from account_batch.store import Freezer, SupportsRead, SupportsSets
@@ -148,7 +148,8 @@ class _Draft:
         self._frozen = frozen
         self._where = where
         self._request = request
-        counts = frozen.freeze(where, decisions.questions, decisions.decide)
+        only = OnOrBefore("activation_date", request.latest) if request.due else None
+        counts = frozen.freeze(where, decisions.questions, decisions.decide, only=only)
         self.groups = tuple(
             Group(facts=asked, decision=decision, count=counts[number])
             for number, (asked, decision) in enumerate(decisions.made)

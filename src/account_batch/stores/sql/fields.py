@@ -148,7 +148,8 @@ def coded(source: Column[Any], codes: Mapping[Code, Constant]) -> Field:
 
     def write(value: ColumnElement[Any]) -> Writes:
         steps = [
-            (value.is_(None) if each is None else _is(value, each), _code(source, code)) for each, code in first.items()
+            (value.is_(None) if each is None else value == literal(each, kind()), _code(source, code))
+            for each, code in first.items()
         ]
         return {source: case(*steps, else_=source)}
 
@@ -322,10 +323,6 @@ def _kind_of(value: object) -> type[TypeEngine[Any]]:
 
 def _value(value: object, kind: type[TypeEngine[Any]]) -> ColumnElement[Any]:
     return unset(kind) if value is None else literal(value, kind())
-
-
-def _is(value: ColumnElement[Any], known: object) -> ColumnElement[bool]:
-    return value.is_(known) if isinstance(known, bool) else value == known
 
 
 def _is_code(source: Column[Any], code: Code) -> ColumnElement[bool]:

@@ -30,7 +30,7 @@ from account_batch.decision import CHANGEABLE, AlterAddons, Assign, Outcome, Shi
 from account_batch.errors import StoreError
 from account_batch.filters import AccountFilter
 from account_batch.plan import Group, Plan, plan_digest
-from account_batch.questions import Answer, Equals, FundsCover, IsSet, Question
+from account_batch.questions import Answer, Equals, FundsCover, IsSet, Question, Value
 from account_batch.spec import UpdateSpec
 from account_batch.store import Holdings
 from account_batch.stores.sql.connect import Database
@@ -38,11 +38,12 @@ from account_batch.stores.sql.journal import BEFORE, Reading, StoredTargets, Tab
 from account_batch.stores.sql.layout import Layout, Words, digit_questions, raw_value
 from account_batch.stores.sql.raw import Raw, as_raw
 from account_batch.stores.sql.schema import WORDS
-from account_batch.stores.sql.translate import conditions
+from account_batch.stores.sql.translate import conditions, holds
 from account_batch.stores.sql.types import Amount
 
 __all__ = ["SqlFreezer"]
 
+_OPENING: Final = Value("opening_balance")
 _SAMPLE: Final = 2_000
 _ROUNDS: Final = 20
 _AT_ONCE: Final = 200
@@ -76,20 +77,39 @@ class SqlFreezer:
         where: AccountFilter,
         questions: Sequence[Question],
         decide: Callable[[Callable[[Question], Answer]], int | None],
+        *,
+        only: Question | None,
     ) -> Mapping[int, int]:
         """Freeze the accounts that the filter means."""
-        means = list(conditions(where, self._view))
-        passed_over: list[Words] = []
-        for words, count in self._grouped(means, questions):
-            number = decide(self._layout.answers(words))
-            if number is None:
-                passed_over.append(words)
-            else:
+        means = [*conditions(where, self._view), *([] if only is None else [holds(only, self._view)])]
+        # An opening balance may be another one for every account, and is seldom asked for unless it is to be corrected.
+        corrects = any(isinstance(question, FundsCover) and question.opening is not None for question in questions)
+        asked = [question for question in questions if corrects or question != _OPENING]
+        try:
+            self._decide_all(self._grouped(means, asked), decide)
+        except KeyError:
+            self._forget()
+            self._decide_all(self._grouped(means, questions), decide)
+        return self._counts
+
+    def _decide_all(
+        self,
+        grouped: Iterable[tuple[Words, int]],
+        decide: Callable[[Callable[[Question], Answer]], int | None],
+    ) -> None:
+        """Have every distinct set of answers decided, and forget the targets that are not in the plan.
+
+        Raises:
+            KeyError: The rules ask for what was left out.
+        """
+        numbers = [(words, count, decide(self._layout.answers(words))) for words, count in grouped]
+        passed_over = [words for words, _, number in numbers if number is None]
+        for words, count, number in numbers:
+            if number is not None:
                 self._groups[words] = number
                 self._counts[number] += count
         for at in range(0, len(passed_over), _AT_ONCE):
             self._forget(or_(*(self._has(words) for words in passed_over[at : at + _AT_ONCE])))
-        return self._counts
 
     def _grouped(self, means: Sequence[ColumnElement[bool]], questions: Sequence[Question]) -> list[tuple[Words, int]]:
         """Freeze what is meant, and count the targets with the same words.

@@ -1,7 +1,8 @@
 """Layout: how all answers about an account are packed into a few whole numbers, the words.
 
 A yes or no question is a bit. A value, or a set of add-ons, is a digit: the number of the value in a list that is
-learnt from the accounts; 0 is a value that is not in the list. So an engine computes, groups and compares answers as numbers.
+learnt from the accounts; 0 is a value that is not in the list. So an engine computes, groups and compares answers as
+numbers.
 """
 
 import json
@@ -126,7 +127,7 @@ class Layout:
         return [place for place in self.places if isinstance(place.question, Value | AddonsOutside)]
 
     def answers(self, words: Words) -> Callable[[Question], Answer]:
-        """What the words say."""
+        """What the words say; asking what the layout leaves out is a KeyError."""
 
         def answer(question: Question) -> Answer:
             place = self._by_question[question]

@@ -158,7 +158,7 @@ def _as_flag(source: Field) -> Field:
     return attrs.evolve(
         source,
         read=type_coerce(case((source.read.is_(None), None), else_=source.read != 0), Flag()),
-        write=None if write is None else lambda value: write(case((value.is_(True), 1), else_=0)),
+        write=None if write is None else lambda value: write(case((value == literal(True, Flag()), 1), else_=0)),
     )
 
 

@@ -46,6 +46,13 @@ def conditions(where: AccountFilter, view: View) -> Iterator[ColumnElement[bool]
         yield _matches(where.account_id, view.read("id"))
     if where.status is not StatusFilter.ANY:
         yield view.read("state").in_(_states(where.status))
+    yield from _flags(where, view)
+    for group in ("contact", "custom_fields"):
+        for name, value in getattr(where, group).items():
+            yield view.detail_is(group, name, value)
+
+
+def _flags(where: AccountFilter, view: View) -> Iterator[ColumnElement[bool]]:
     if where.registration is not Registration.ANY:
         yield says(view.field("registered"), where.registration is Registration.REGISTERED)
     if where.blocked is not None:
@@ -53,9 +60,6 @@ def conditions(where: AccountFilter, view: View) -> Iterator[ColumnElement[bool]
     if where.used is not None:
         used = view.field("first_used_on")
         yield used.is_not(None) if where.used else used.is_(None)
-    for group in ("contact", "custom_fields"):
-        for name, value in getattr(where, group).items():
-            yield view.detail_is(group, name, value)
 
 
 def _states(status: StatusFilter) -> list[str]:
@@ -162,7 +166,7 @@ def _write_days_until(element: _DaysUntil, compiler: SQLCompiler, **options: obj
             return f"DATEDIFF({day}, {start})"
 
 
-def holds(question: Question, view: View) -> ColumnElement[bool]:
+def holds(question: Question, view: View) -> ColumnElement[bool]:  # noqa: C901  # One case for each question.
     """Whether the answer to a yes or no question is yes; NULL is no."""
     match question:
         case IsSet(field=field):
