@@ -83,6 +83,8 @@ def own_accounts(metadata: MetaData) -> OwnTables:
         Index("accounts_batch", "batch", "control_number"),
         Index("accounts_activation", "state", "activation_date"),
         *_limits("opening_balance", "balance"),
+        # Room on each page, so that PostgreSQL writes a changed row beside the old one and no index again.
+        postgresql_with={"fillfactor": 80},
         # A key is never given twice, so what remembers an account by it can never mean another one.
         sqlite_autoincrement=True,
     )
