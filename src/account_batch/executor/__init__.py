@@ -221,7 +221,8 @@ class _Run(Generic[_Part]):
         except ChangeRejectedError as error:
             halves = self._work.halves(part)
             if not halves:
-                failed = [_failed(self._work.only(part), error, self._now)]
+                target = self._work.only(part)
+                failed = [] if target is None else [_failed(target, error, self._now)]
                 if commit is Commit.ALWAYS:
                     self._work.record(failed)
                 return failed

@@ -10,7 +10,7 @@ from sqlalchemy.sql.visitors import InternalTraversal
 
 from account_batch.stores.sql.types import SCALE, Amount, LongText, Text, exact_collation
 
-__all__ = ["amount_from", "amount_from_minor", "amount_to", "amount_to_minor", "by_database", "exact", "json_array"]
+__all__ = ["amount_from", "amount_from_minor", "amount_to", "amount_to_minor", "exact"]
 
 _UNIT = 10**SCALE
 
@@ -18,16 +18,6 @@ _UNIT = 10**SCALE
 def exact(value: ColumnElement[Any]) -> ColumnElement[str]:
     """A value as text that is equal only to the very same text, whatever the collation of its column is."""
     return type_coerce(_Exact(value), Text())
-
-
-def json_array(texts: ColumnElement[str]) -> ColumnElement[str]:
-    """The texts of a group of rows as a JSON array, as json.dumps writes it; sorted, but on SQLite as the rows come."""
-    return type_coerce(_JsonArray(texts), LongText())
-
-
-def by_database(*, sqlite: ColumnElement[Any], servers: ColumnElement[Any]) -> ColumnElement[Any]:
-    """One expression for SQLite and another one for the servers."""
-    return type_coerce(_ByDatabase(sqlite, servers), servers.type)
 
 
 def amount_from(value: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -53,15 +43,6 @@ def amount_to_minor(value: ColumnElement[Any], digits: int) -> ColumnElement[Any
 class _Exact(FunctionElement[str]):
     inherit_cache = True
     type = Text()
-
-
-class _JsonArray(FunctionElement[str]):
-    inherit_cache = True
-    type = LongText()
-
-
-class _ByDatabase(FunctionElement[Any]):
-    inherit_cache = True
 
 
 class _AmountFrom(FunctionElement[Any]):
@@ -99,8 +80,9 @@ class _AmountToMinor(_InMinor):
 
 
 def _argument(element: FunctionElement[Any], compiler: SQLCompiler, options: dict[str, Any]) -> str:
+    """The argument, in parentheses: it may be a sum."""
     (argument,) = element.clauses
-    return str(compiler.process(argument, **options))
+    return f"({compiler.process(argument, **options)})"
 
 
 @compiles(_Exact)
@@ -115,37 +97,6 @@ def _write_exact(element: _Exact, compiler: SQLCompiler, **options: Any) -> str:
             return f'(CAST({written} AS TEXT) COLLATE "{collation}")'
         case _:
             return f"(CONVERT({written} USING utf8mb4) COLLATE {collation})"
-
-
-@compiles(_JsonArray)
-def _write_json_array(element: _JsonArray, compiler: SQLCompiler, **options: Any) -> str:
-    text = _argument(element, compiler, options)
-    match compiler.dialect.name:
-        case "sqlite":
-            return f"('[' || coalesce(group_concat(json_quote({text}), ', '), '') || ']')"
-        case "postgresql":
-            return f"('[' || coalesce(string_agg(CAST(to_json({text}) AS TEXT), ', ' ORDER BY {text}), '') || ']')"
-        case _:
-            # JSON_QUOTE writes some control characters in other letters than everybody else.
-            quoted = f"CASE WHEN {text} REGEXP '[[:cntrl:]]' THEN {_quoted(text)} ELSE JSON_QUOTE({text}) END"
-            return f"CONCAT('[', COALESCE(GROUP_CONCAT({quoted} ORDER BY {text} SEPARATOR ', '), ''), ']')"
-
-
-def _quoted(text: str) -> str:
-    """A text in quotes as json.dumps writes it."""
-    short = {8: "b", 9: "t", 10: "n", 12: "f", 13: "r"}
-    backslash = "CHAR(92 USING utf8mb4)"
-    written = f"REPLACE(REPLACE({text}, {backslash}, REPEAT({backslash}, 2)), '\"', CONCAT({backslash}, '\"'))"
-    for code in range(1, 32):
-        letters = short.get(code, f"u{code:04x}")
-        written = f"REPLACE({written}, CHAR({code} USING utf8mb4), CONCAT({backslash}, '{letters}'))"
-    return f"CONCAT('\"', {written}, '\"')"
-
-
-@compiles(_ByDatabase)
-def _write_by_database(element: _ByDatabase, compiler: SQLCompiler, **options: Any) -> str:
-    sqlite, servers = element.clauses
-    return f"({compiler.process(sqlite if compiler.dialect.name == 'sqlite' else servers, **options)})"
 
 
 @compiles(_AmountFrom)
@@ -179,7 +130,7 @@ def _write_amount_to_text(element: _AmountToText, compiler: SQLCompiler, **optio
     match compiler.dialect.name:
         case "sqlite":
             sign = f"CASE WHEN {value} < 0 THEN '-' ELSE '' END"
-            return f"({sign} || abs({value}) / {_UNIT} || printf('.%0{SCALE}d', abs({value}) % {_UNIT}))"
+            return f"({sign} || (abs({value}) / {_UNIT}) || printf('.%0{SCALE}d', abs({value}) % {_UNIT}))"
         case "postgresql":
             return f"CAST({value} AS TEXT)"
         case _:

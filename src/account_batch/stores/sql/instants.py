@@ -132,7 +132,7 @@ class _AwareInstant(_Zoned):
 
 @compiles(_LocalDay)
 def _write_local_day(element: _LocalDay, compiler: SQLCompiler, **options: Any) -> str:
-    value, *others = (compiler.process(clause, **options) for clause in element.clauses)
+    value, *others = (f"({compiler.process(clause, **options)})" for clause in element.clauses)
     name = compiler.dialect.name
     (argument, *_) = element.clauses
     if name == "postgresql" and getattr(argument.type, "timezone", False):
@@ -157,7 +157,7 @@ def _write_local_day(element: _LocalDay, compiler: SQLCompiler, **options: Any) 
 
 @compiles(_NaiveInstant)
 def _write_naive(element: _NaiveInstant | _AwareInstant, compiler: SQLCompiler, **options: Any) -> str:
-    day, *others = (compiler.process(clause, **options) for clause in element.clauses)
+    day, *others = (f"({compiler.process(clause, **options)})" for clause in element.clauses)
     name = compiler.dialect.name
 
     def offset(runs: Runs) -> str:

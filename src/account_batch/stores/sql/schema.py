@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
-from sqlalchemy import CheckConstraint, Column, Dialect, Index, MetaData, PrimaryKeyConstraint, Table
+from sqlalchemy import CheckConstraint, Column, Dialect, Index, Integer, MetaData, PrimaryKeyConstraint, Table
+from sqlalchemy import Text as SqlText
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeEngine
 
@@ -119,9 +120,13 @@ def journal(metadata: MetaData, prefix: str, key_type: TypeEngine[Any]) -> Journ
         prefix: What their names begin with.
         key_type: The type of the column that identifies an account.
     """
+    # Keys are joined by the index of the user's column, and so have its type and collation; but STRICT tables of SQLite
+    # know no types of other databases.
+    strict = Integer() if isinstance(key_type, Integer | Number) else SqlText()
+    same_type = key_type.with_variant(strict, "sqlite")
 
     def key(name: str, *, nullable: bool = False) -> Column[Any]:
-        return Column(name, key_type, nullable=nullable)
+        return Column(name, same_type, nullable=nullable)
 
     def table(name: str, *items: SchemaItem, rowid: bool = True, **options: Any) -> Table:
         return _table(metadata, prefix + name, *items, sqlite_with_rowid=rowid, **options)

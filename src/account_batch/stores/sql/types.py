@@ -12,7 +12,6 @@ from sqlalchemy.exc import DontWrapMixin
 from sqlalchemy.types import TypeEngine
 
 from account_batch.errors import InvalidValueError
-from account_batch.money import plain
 
 __all__ = ["FIELD_TYPES", "SCALE", "Amount", "Day", "Flag", "Instant", "LongText", "Number", "Text", "exact_collation"]
 
@@ -69,11 +68,8 @@ class LongText(TypeDecorator[str]):
                 return dialect.type_descriptor(mysql.LONGTEXT(charset="utf8mb4", collation=exact_collation(dialect)))
 
 
-class _TooLargeError(InvalidValueError, DontWrapMixin):
-    """Passes through SQLAlchemy as it is, so that callers catch our own error."""
-
-    # An error has the name that users catch it by.
-    __qualname__ = InvalidValueError.__qualname__
+class _AmountError(InvalidValueError, DontWrapMixin):
+    """An InvalidValueError that SQLAlchemy passes on as it is."""
 
 
 class Amount(TypeDecorator[Decimal]):
@@ -103,9 +99,10 @@ class Amount(TypeDecorator[Decimal]):
         if dialect.name != "sqlite":
             return value
         if not -_SQLITE_MOST < value < _SQLITE_MOST:
-            raise _TooLargeError(f"{plain(value)}: out of range; SQLite keeps amounts below 9*10^13")
+            raise _AmountError(f"{value}: out of range; SQLite keeps amounts below 9*10^13")
         # Digits and exponent, not arithmetic: the caller's decimal context must not round.
-        sign, digits, exponent = value.as_tuple()
+        sign, digits, exponent = Decimal(value).as_tuple()
+        assert isinstance(exponent, int)  # It is finite: it was compared.
         shift = exponent + SCALE
         number = int("".join(map(str, digits)))
         number = number * 10**shift if shift >= 0 else _divide(number, 10**-shift, value)
@@ -120,10 +117,10 @@ class Amount(TypeDecorator[Decimal]):
         return Decimal((1 if value < 0 else 0, tuple(map(int, str(abs(value)))), -SCALE))
 
 
-def _divide(number: int, by: int, value: Decimal) -> int:
+def _divide(number: int, by: int, value: Any) -> int:
     quotient, rest = divmod(number, by)
     if rest:
-        raise _TooLargeError(f"{plain(value)}: more than {SCALE} decimals")
+        raise _AmountError(f"{value}: more than {SCALE} decimals")
     return quotient
 
 

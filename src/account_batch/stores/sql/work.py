@@ -51,11 +51,18 @@ _NOTHING: Final = Decimal(0)
 
 @attrs.frozen
 class _Range:
-    """The accounts left with keys above one and up to another; None is below all."""
+    """The accounts left with keys up to one.
 
-    after: Any
+    Args:
+        after: Above this key only; None is all. Where outcomes are recorded nothing may be passed over: what is recorded
+            up to the last key is everything, and so only rehearsals have it.
+        rehearsed: Whether it is part of a rehearsal.
+    """
+
     last: Any
     count: int
+    after: Any = None
+    rehearsed: bool = False
 
 
 @attrs.frozen
@@ -163,16 +170,15 @@ class SqlWork:
     def everything(self) -> _Part:
         """All that is left."""
         part = self._next(None)
-        return _Keys(()) if part is None else part
+        return _Keys(()) if part is None else attrs.evolve(part, rehearsed=True)
 
     def _next(self, size: int | None) -> _Range | None:
         key = self._journal.target.c.key
         with self._database.reading() as connection:
-            after = self._mark(connection)
-            left = self._changing(key).where(*self._left(connection, _Range(after, None, 0))).order_by(key).limit(size)
+            left = self._changing(key).where(*self._left(connection, _Range(None, 0))).order_by(key).limit(size)
             keys = left.subquery()
             last, count = connection.execute(select(func.max(keys.c.key), func.count())).one()
-        return _Range(after, last, count) if count else None
+        return _Range(last, count) if count else None
 
     def _left(self, connection: Connection, part: _Part) -> list[ColumnElement[bool]]:
         """Which changing targets are meant: those of the part that have no outcome."""
@@ -193,25 +199,31 @@ class SqlWork:
         return [*meant, *(key > bound for bound in bounds if bound is not None)]
 
     def halves(self, part: _Part) -> Sequence[_Part]:
-        """The part in two; its last key is always that of an account."""
-        half = part.count // 2
-        if not half:
-            return ()
-        if isinstance(part, _Keys):
-            return _Keys(part.keys[:half]), _Keys(part.keys[half:])
+        """The part in two; the same one where other workers did some of it meanwhile; nothing where it is one account."""
         key = self._journal.target.c.key
         with self._database.reading() as connection:
             left = self._changing(key).where(*self._left(connection, part))
-            middle = connection.execute(left.order_by(key).offset(half - 1).limit(1)).scalar()
-        if middle is None:  # Another worker was faster.
-            return (attrs.evolve(part, count=1),)
-        return _Range(part.after, middle, half), _Range(middle, part.last, part.count - half)
+            count = connection.execute(left.with_only_columns(func.count())).scalar_one()
+            if count != part.count:
+                keys = tuple(connection.execute(left).scalars()) if isinstance(part, _Keys) else ()
+                return (_Keys(keys) if isinstance(part, _Keys) else attrs.evolve(part, count=count),)
+            if count == 1:
+                return ()
+            half = count // 2
+            middle = connection.execute(left.order_by(key).offset(half - 1).limit(1)).scalar_one()
+        if isinstance(part, _Keys):
+            return tuple(_Keys(keys) for keys in (part.keys[:half], part.keys[half:]))
+        above = attrs.evolve(part, count=count - half, after=middle if part.rehearsed else None)
+        return attrs.evolve(part, last=middle, count=half), above
 
-    def only(self, part: _Part) -> Target:
-        """The target of a part of one account."""
-        key = part.keys[0] if isinstance(part, _Keys) else part.last
+    def only(self, part: _Part) -> Target | None:
+        """The target of a part of one account; None where another worker recorded an outcome of it meanwhile."""
         with self._database.reading() as connection:
-            row = connection.execute(self._targets.rows().where(self._journal.target.c.key == key)).one()
+            changes = says(self._journal.decision.c.changes, True)
+            rows = self._targets.rows().where(changes, *self._left(connection, part))
+            row = connection.execute(rows).one_or_none()
+        if row is None:
+            return None
         self._keys_of[row.account_id] = row.key
         return self._targets.target(row)
 
