@@ -1,7 +1,6 @@
 """Raw values: what the values of an Account's fields are in a database."""
 
 import json
-from decimal import Decimal
 from enum import Enum
 from typing import Any, TypeAlias
 
@@ -38,5 +37,5 @@ def from_raw(field: str, raw: Raw) -> FieldValue:
     if raw is not None and field in _ENUMS:
         value: FieldValue = _ENUMS[field](raw)  # type: ignore[assignment]  # They are among the values of fields.
         return value
-    number: FieldValue = raw + Decimal(0) if isinstance(raw, Decimal) else raw
-    return number
+    plain: FieldValue = raw
+    return plain
