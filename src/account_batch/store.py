@@ -226,7 +226,11 @@ class Work(Protocol[_Part]):
         ...
 
     def halves(self, part: _Part) -> Sequence[_Part]:
-        """The part in two, or nothing where it is one account."""
+        """The part in two, or what other workers left of it, or nothing where it is one account."""
+        ...
+
+    def only(self, part: _Part) -> Target | None:
+        """The target of a part of one account; None where it has an outcome by now."""
         ...
 
     def apply(self, part: _Part, *, now: datetime, commit: Commit) -> Sequence[AccountOutcome]:
@@ -239,10 +243,6 @@ class Work(Protocol[_Part]):
 
     def record(self, outcomes: Sequence[AccountOutcome]) -> None:
         """Record outcomes of accounts that have none yet, in one transaction."""
-        ...
-
-    def only(self, part: _Part) -> Target:
-        """The target of a part of one account."""
         ...
 
     def outcomes(self) -> Sequence[AccountOutcome]:

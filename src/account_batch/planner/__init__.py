@@ -130,11 +130,11 @@ def plan_due(
 def _drafting(store: SupportsRead, where: AccountFilter, request: Request) -> Iterator["_Draft"]:
     """The draft of a plan; a store that works on sets holds its targets."""
     decisions = Decisions(request)
-    plan_id = str(uuid.uuid4())
+    plan_id, identity = str(uuid.uuid4()), store.identity
     freezing: AbstractContextManager[Freezer]
     freezing = store.freezing(plan_id) if isinstance(store, SupportsSets) else Snapshots.freezing(store, decisions)
     with freezing as frozen:
-        yield _Draft(frozen, decisions, plan_id=plan_id, store=store.identity, where=where, request=request)
+        yield _Draft(frozen, decisions, plan_id=plan_id, store=identity, where=where, request=request)
 
 
 class _Draft:

@@ -27,7 +27,8 @@ def questions(request: Request) -> Iterator[Question]:
     if isinstance(spec.activation, ActivateOn):
         openings.add(spec.activation.day)
     for day in sorted(openings):
-        yield Equals("activation_date", day)
+        if spec.activation is not KEEP:
+            yield Equals("activation_date", day)
         yield OnOrBefore("activation_date", day)
         yield OnOrBefore("expiration_date", day)
     for today in request.todays:

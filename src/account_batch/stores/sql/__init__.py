@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cached_property
 
 import attrs
-from sqlalchemy import Connection, Engine, MetaData, delete, func, insert, select
+from sqlalchemy import Connection, Engine, MetaData, Select, delete, func, insert, select
 
 from account_batch.account import Account
 from account_batch.decision import Outcome, TransactionKind
@@ -86,9 +86,9 @@ class SqlStore:
             self._database.prepare_file()
         with self._database.writing() as connection:
             self._metadata.create_all(connection)
-            identity = self._journal.store.c.identity
-            if connection.execute(select(identity)).first() is None:
-                connection.execute(insert(self._journal.store).values(identity=f"sql:{uuid.uuid4()}"))
+            if connection.execute(self._identity()).first() is None:
+                row = {"accounts": self._accounts, "identity": f"sql:{uuid.uuid4()}"}
+                connection.execute(insert(self._journal.store).values(row))
         return self
 
     def close(self) -> None:
@@ -100,10 +100,19 @@ class SqlStore:
         """A text that only this storage has, kept beside the accounts."""
         self._check_tables()
         with self._database.reading() as connection:
-            found = connection.execute(select(self._journal.store.c.identity)).scalar()
+            found = connection.execute(self._identity()).scalar()
         if found is None:
-            raise StoreError("the journal has no identity; make it with SqlStore(...).create()")
+            raise StoreError(f"the journal knows nothing of {self._accounts}; tell it with SqlStore(...).create()")
         return str(found)
+
+    @property
+    def _accounts(self) -> str:
+        """The name of the table of accounts: two of them may share a journal."""
+        return f"{self._tables.view.table.fullname}.{self._tables.view.key.name}"
+
+    def _identity(self) -> Select[tuple[str]]:
+        store = self._journal.store
+        return select(store.c.identity).where(store.c.accounts == self._accounts)
 
     def _check_tables(self) -> None:
         """Refuse what cannot keep a transaction, or would cut values silently."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, select, update
 
 from account_batch.account import Account, mask
-from account_batch.errors import InvalidValueError
+from account_batch.errors import InvalidValueError, StoreError
 from account_batch.stores.sql.raw import as_raw, from_raw
 from account_batch.stores.sql.schema import OwnTables
 from account_batch.stores.sql.types import FIELD_TYPES
@@ -42,16 +42,24 @@ def account_rows(view: View) -> tuple[Select[Any], Callable[[Row[Any]], Account]
                 continue
             found = {name: getattr(row, f"{group}_{at}") for at, name in enumerate(named[group])}
             values[group] = {name: value for name, value in found.items() if value}
-        return Account(**values)
+        try:
+            return Account(**values)
+        except InvalidValueError as error:
+            raise StoreError(f"the tables have an account that cannot be: {error}") from error
 
     return select(view.key.label("account_key"), *columns).select_from(view.table).order_by(view.key), make
 
 
-def read_accounts(connection: Connection, view: View, *which: ColumnElement[bool]) -> Iterator[tuple[Any, Account]]:
-    """Yield the keys and snapshots of some accounts."""
+def read_accounts(
+    connection: Connection, view: View, *which: ColumnElement[bool]
+) -> Iterator[tuple[Any, Account | StoreError]]:
+    """Yield the keys and snapshots of some accounts, or why there can be no snapshot."""
     rows, make = account_rows(view)
     for row in connection.execute(rows.where(*which)):
-        yield row.account_key, make(row)
+        try:
+            yield row.account_key, make(row)
+        except StoreError as error:
+            yield row.account_key, error
 
 
 def add_accounts(connection: Connection, own: OwnTables, accounts: Iterable[Account]) -> int:

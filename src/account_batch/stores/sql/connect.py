@@ -71,7 +71,7 @@ class Database:
     def reading(self) -> Iterator[Connection]:
         """A transaction that writes nothing."""
         with self._connection() as connection:
-            if self.dialect == "sqlite":
+            if self.dialect == "sqlite" and not _in_transaction(connection):
                 connection.exec_driver_sql("BEGIN")
             yield connection
 
@@ -95,6 +95,9 @@ class Database:
         """A transaction that writes; it is kept if it ends well."""
         with self._connection() as connection:
             if self.dialect == "sqlite":
+                # An engine of the user's may begin transactions by itself, but not with the lock of the file.
+                if _in_transaction(connection):
+                    connection.exec_driver_sql("ROLLBACK")
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
             if self.dialect == "sqlite":
@@ -137,6 +140,7 @@ class Database:
         try:
             with self.engine.connect() as connection:
                 connection.execution_options(isolation_level=level)
+                connection.begin()
                 try:
                     yield connection
                 except BaseException:

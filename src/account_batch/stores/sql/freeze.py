@@ -231,7 +231,7 @@ class SqlFreezer:
 
     def keep(self, plan: Plan) -> None:
         """Write the plan, and its decisions in the form that applies them set-wise."""
-        self._check_writable(plan.groups)
+        self._view.check([group.decision for group in plan.groups])
         journal, number = self._journal, self._number
         rows = [
             self._decision(place, words, group, plan.groups[group])
@@ -259,17 +259,6 @@ class SqlFreezer:
                 changing=changing,
             )
         )
-
-    def _check_writable(self, groups: Iterable[Group]) -> None:
-        """Refuse what the tables have no place for.
-
-        Raises:
-            StoreError: It names the field.
-        """
-        decisions = [group.decision for group in groups]
-        fields = dict.fromkeys(field for decision in decisions for field in decision.fields)
-        self._view.check_writable(fields)
-        self._view.check_bookable(transaction for decision in decisions for transaction in decision.transactions)
 
     def _decision(self, place: int, words: Words, number: int, group: Group) -> dict[str, object]:
         """How a group is applied, and which part of the words makes it stale."""
@@ -336,6 +325,10 @@ class SqlFreezer:
 
 def _overwritable(questions: Iterable[Question]) -> list[str]:
     """The fields of BEFORE that the decisions may write: those that the rules compare with what they set."""
-    compared = {question.field for question in questions if isinstance(question, Equals | IsSet)}
-    moves = any(isinstance(question, FundsCover) for question in questions)
+    asked = tuple(questions)
+    compared = {question.field for question in asked if isinstance(question, Equals)}
+    # Clearing asks whether there is something to clear. Whether there is an activation date is of interest to other
+    # rules too, and clearing it compares it as well.
+    compared |= {question.field for question in asked if isinstance(question, IsSet)} - {"activation_date"}
+    moves = any(isinstance(question, FundsCover) for question in asked)
     return [field for field in BEFORE if field in compared or (field == "balance" and moves)]

@@ -130,7 +130,9 @@ class Stored(Sequence[_Item], Generic[_Item]):
     def __getitem__(self, index: int | slice) -> _Item | tuple[_Item, ...]:
         if isinstance(index, slice):
             places = range(len(self))[index]
-            found = self._between(min(places, default=0), len(places) * abs(places.step))
+            if not places:
+                return ()
+            found = self._between(min(places), max(places) - min(places) + 1)
             return tuple(found[:: places.step])
         place = range(len(self))[index]
         return self._between(place, 1)[0]

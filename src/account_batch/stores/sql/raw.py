@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 from account_batch.account import AccountKind, AccountState, UnifiedMessaging
 from account_batch.decision import FieldValue
+from account_batch.errors import StoreError
 
 __all__ = ["Raw", "as_raw", "from_raw"]
 
@@ -31,11 +32,17 @@ def as_raw(value: FieldValue) -> Raw:
 
 
 def from_raw(field: str, raw: Raw) -> FieldValue:
-    """The value of a field that the database has."""
+    """The value of a field that the database has.
+
+    Raises:
+        StoreError: It is none that the field can have.
+    """
     if field == "addons":
         return frozenset(json.loads(raw))
     if raw is not None and field in _ENUMS:
-        value: FieldValue = _ENUMS[field](raw)  # type: ignore[assignment]  # They are among the values of fields.
-        return value
+        members: dict[str, FieldValue] = {member.value: member for member in _ENUMS[field]}  # type: ignore[misc]  # They are values of fields.
+        if raw not in members:
+            raise StoreError(f'{field}: the tables have "{raw}", which is none of {", ".join(members)}')
+        return members[raw]
     plain: FieldValue = raw
     return plain

@@ -49,7 +49,7 @@ class Journal:
     """What the library remembers of plans, in the same database as the accounts.
 
     Args:
-        store: One row: the identity of this storage.
+        store: One row for each table of accounts that has its plans here: its name and the identity of this storage.
         plan: The plans.
         target: The frozen accounts of a plan with the answers that they gave.
         decision: What becomes of the targets with certain answers, as values to write.
@@ -131,7 +131,9 @@ def journal(metadata: MetaData, prefix: str, key_type: TypeEngine[Any]) -> Journ
     def table(name: str, *items: SchemaItem, rowid: bool = True, **options: Any) -> Table:
         return _table(metadata, prefix + name, *items, sqlite_with_rowid=rowid, **options)
 
-    store = table("store", Column("identity", Text(), primary_key=True), rowid=False)
+    store = table(
+        "store", Column("accounts", Text(), primary_key=True), Column("identity", Text(), nullable=False), rowid=False
+    )
     plan = table(
         "plan",
         Column("number", Number(), primary_key=True),

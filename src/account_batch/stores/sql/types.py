@@ -138,9 +138,9 @@ class Day(TypeDecorator[date]):
         """The day as the driver takes it."""
         return value.isoformat() if value is not None and dialect.name == "sqlite" else value
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> date | None:
-        """The day."""
-        return date.fromisoformat(value) if value is not None and dialect.name == "sqlite" else value
+    def process_result_value(self, value: Any, dialect: Dialect) -> date | None:  # noqa: ARG002  # As declared above.
+        """The day; MariaDB too gives the text of a day where the day is a parameter."""
+        return date.fromisoformat(value) if isinstance(value, str) else value
 
 
 class Flag(TypeDecorator[bool]):

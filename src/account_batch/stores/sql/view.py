@@ -1,6 +1,7 @@
 """View: what every field of an account is in SQL, and how it is written, over the tables of a mapping."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import attrs
@@ -10,8 +11,9 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from account_batch.account import Account
-from account_batch.decision import Transaction
+from account_batch.decision import Decision, ShiftBalance, Transaction
 from account_batch.errors import StoreError
+from account_batch.money import plain
 from account_batch.stores.sql.mapping import AccountMapping, AddonTable, DetailTable, LedgerTable
 from account_batch.stores.sql.raw import as_raw
 from account_batch.stores.sql.types import FIELD_TYPES, Flag, LongText
@@ -117,32 +119,31 @@ class View:
             raise StoreError(f"{field}: the mapping has no way to write it; give its Field a write")
         return mapped.write(value)
 
-    def check_writable(self, fields: Iterable[str]) -> None:
+    def check(self, decisions: Sequence[Decision]) -> None:
         """Refuse what the tables have no place for, and two fields in one column.
 
         Raises:
             StoreError: It names the field.
         """
         columns: dict[str, str] = {}
-        for field in fields:
-            if field == "addons":
-                self.addon_table  # noqa: B018  # Raises where there is none.
-                continue
-            for column in self.write(field, self.read(field)):
-                other = columns.setdefault(column.name, field)
+        for field in dict.fromkeys(field for decision in decisions for field in decision.fields):
+            for column in self.write(field, self.read(field)) if field != "addons" else {self.addon_table.addon: None}:
+                other = columns.setdefault(str(column), field)
                 if other != field:
                     raise StoreError(f"{field}: the tables keep it in {column}, as they do {other}; set one at a time")
+        for decision in decisions:
+            for step in decision.assignments:
+                value = step.amount if isinstance(step, ShiftBalance) else getattr(step, "value", None)
+                if isinstance(value, Decimal):
+                    _check_places(step.field, value, self.mapping.fields[step.field].places)
+            for transaction in decision.transactions:
+                self._check_bookable(transaction)
 
-    def check_bookable(self, transactions: Iterable[Transaction]) -> None:
-        """Refuse transactions that say what the table of transactions has no column for.
-
-        Raises:
-            StoreError: It names the field.
-        """
-        for transaction in transactions:
-            for field in attrs.fields(Transaction):
-                if getattr(transaction, field.name) != field.default and field.name not in self.ledger.fields:
-                    raise StoreError(f"{field.name}: the table of transactions has no column for it")
+    def _check_bookable(self, transaction: Transaction) -> None:
+        for field in attrs.fields(Transaction):
+            if getattr(transaction, field.name) != field.default and field.name not in self.ledger.fields:
+                raise StoreError(f"{field.name}: the table of transactions has no column for it")
+        _check_places("amount", transaction.amount.amount, self.ledger.fields["amount"].places)
 
     @property
     def addon_table(self) -> AddonTable:
@@ -229,6 +230,11 @@ def _sorted_array(value: ColumnElement[str], meant: Sequence[ColumnElement[bool]
         select(_Array(rows.c.value)).correlate(outer).scalar_subquery(),
         select(_Array(value)).where(*meant).correlate(outer).scalar_subquery(),
     )
+
+
+def _check_places(field: str, amount: Decimal, places: int) -> None:
+    if len(plain(amount).partition(".")[2]) > places:
+        raise StoreError(f"{field}: {plain(amount)} has more decimals than its column keeps, which are {places}")
 
 
 def _lacking(field: str) -> StoreError:

@@ -5,7 +5,7 @@ old values that they overwrite are compared in the statement that writes, and on
 left in the chunk are the stale ones looked for, recorded, and the chunk written again without them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
@@ -14,6 +14,7 @@ import attrs
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Row,
     Select,
     Table,
     and_,
@@ -29,6 +30,7 @@ from sqlalchemy import (
     update,
 )
 
+from account_batch.account import Account
 from account_batch.decision import CHANGEABLE, Assign, Decision, Outcome, Reason, ShiftBalance
 from account_batch.errors import StoreError
 from account_batch.plan import Target
@@ -54,8 +56,8 @@ class _Range:
     """The accounts left with keys up to one.
 
     Args:
-        after: Above this key only; None is all. Where outcomes are recorded nothing may be passed over: what is recorded
-            up to the last key is everything, and so only rehearsals have it.
+        after: Above this key only; None is all. Where outcomes are recorded nothing may be passed over: all up to the
+            last key is recorded, and so only rehearsals have it.
         rehearsed: Whether it is part of a rehearsal.
     """
 
@@ -199,7 +201,7 @@ class SqlWork:
         return [*meant, *(key > bound for bound in bounds if bound is not None)]
 
     def halves(self, part: _Part) -> Sequence[_Part]:
-        """The part in two; the same one where other workers did some of it meanwhile; nothing where it is one account."""
+        """The part in two; what other workers left of it, if they did some of it; nothing where it is one account."""
         key = self._journal.target.c.key
         with self._database.reading() as connection:
             left = self._changing(key).where(*self._left(connection, part))
@@ -288,7 +290,8 @@ class SqlWork:
     def _fresh(self) -> list[ColumnElement[bool]]:
         """Whether an account is as it was: the facts that were read, and the old values that are no facts."""
         target, decision, view = self._journal.target, self._journal.decision, self._view
-        fresh: list[ColumnElement[bool]] = []
+        # Tables of the user's may give the key of an account that is gone to another one.
+        fresh: list[ColumnElement[bool]] = [view.read("id") == target.c.account_id]
         for number, word in enumerate(self._kept.layout.expressions(view, self._masks)):
             if self._masks[number]:
                 mask = decision.c[f"mask_{number}"]
@@ -470,24 +473,29 @@ class SqlWork:
                 for row in connection.execute(view.charged(reference).where(view.ledger.account.in_(keys)))
             }
             for row in some:
-                reasons = why_stale(
-                    self._plan,
-                    self._targets.target(row),
-                    accounts.get(row.key),
-                    lambda _, reference: (row.key, reference) in charged,  # noqa: B023  # Called before the next row.
-                )
                 self._keys_of[row.account_id] = row.key
                 outcomes.append(
                     AccountOutcome(
                         account_id=row.account_id,
                         control_number=row.control_number,
                         outcome=Outcome.STALE,
-                        # The database compares exactly what it has, also what no Account can tell apart.
-                        reasons=reasons or (Reason(field="id", detail="changed since planning"),),
+                        reasons=self._why_stale(row, accounts.get(row.key), charged),
                         at=now,
                     )
                 )
         return outcomes
+
+    def _why_stale(
+        self, row: Row[Any], account: Account | StoreError | None, charged: Collection[tuple[Any, str]]
+    ) -> tuple[Reason, ...]:
+        if isinstance(account, StoreError):
+            return (Reason(field="store", detail=str(account)),)
+        same = account if account is not None and account.id == row.account_id else None
+        reasons = why_stale(
+            self._plan, self._targets.target(row), same, lambda _, reference: (row.key, reference) in charged
+        )
+        # The database compares exactly what it has, also what no Account can tell apart.
+        return reasons or (Reason(field="id", detail="changed since planning"),)
 
     def outcomes(self) -> StoredOutcomes:
         """One outcome per target, read from the journal when it is looked at."""
