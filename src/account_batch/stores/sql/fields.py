@@ -222,10 +222,10 @@ def enabled_date(flag: Column[Any], source: "Column[Any] | Field", on: Code = "Y
 
     def write(value: ColumnElement[Any]) -> Writes:
         assert dated.write is not None  # Else there is no way to write this field either.
-        kept = type_coerce(func.coalesce(value, day), Day())
+        written = dated.write(type_coerce(func.coalesce(value, day), Day()))
         return {
             flag: case((value.is_(None), _code(flag, off)), else_=_code(flag, on)),
-            **dated.write(kept),
+            **{kept: case((value.is_(None), kept), else_=new) for kept, new in written.items()},
         }
 
     read = case((_is_code(flag, on), day), else_=None)

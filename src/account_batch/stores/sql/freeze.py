@@ -212,12 +212,13 @@ class SqlFreezer:
         target, view = self._journal.target, self._view
         words = [target.c[f"facts_{number}"] for number in range(self._layout.words)]
         kind, currency, balance = (view.read(field) for field in ("kind", "currency", "balance"))
+        nothing = literal(Decimal(0), Amount())
         query = (
             select(
                 *words,
                 kind,
                 currency,
-                type_coerce(func.sum(case((balance > Decimal(0), balance), else_=Decimal(0))), Amount()),
+                type_coerce(func.sum(case((balance > nothing, balance), else_=nothing)), Amount()),
                 func.sum(case((view.read("registered"), 1), else_=0)),
             )
             .join_from(target, view.table, target.c.key == view.key)

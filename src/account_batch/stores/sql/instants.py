@@ -2,7 +2,7 @@
 
 The day of an instant in a zone is the day of (instant + offset). Where zones have days without midnight, or with two,
 the offset that counts is not that of the clock: it is midnight of the day less the day's first instant. It stays the
-same over runs of days, and SQL searches the runs by halves.
+same over runs of days, which SQL searches.
 """
 
 import zoneinfo
@@ -26,6 +26,8 @@ __all__ = ["Runs", "Zones", "instant_of", "local_day_of", "runs_of"]
 _EPOCH = date(1970, 1, 1)
 _DAYS = (date(2070, 1, 1) - _EPOCH).days
 _DAY = 86_400
+# SQLite's parser gives up at a depth of 100, and a hundred years have about 200 steps.
+_BLOCK = 16
 
 Runs: TypeAlias = tuple[tuple[int, int], ...]
 """The first day, counted from 1970, of each run of days with the same offset, and that offset in seconds."""
@@ -193,14 +195,14 @@ def _by_customer(zones: Zones, others: Sequence[str], offset: Callable[[Runs], s
 
 
 def _search(value: str, steps: Sequence[tuple[str, int]], below: int, write: Callable[[int], str]) -> str:
-    """What belongs to the last step that the value has reached: by halves, so that the SQL is not deep."""
+    """What belongs to the last step that the value has reached: in blocks of blocks, so that the SQL is not deep."""
     if not steps:
         return write(below)
-    half = len(steps) // 2
-    step, reached = steps[half]
-    low = _search(value, steps[:half], below, write)
-    high = _search(value, steps[half + 1 :], reached, write)
-    return f"CASE WHEN {value} < {step} THEN {low} ELSE {high} END"
+    size = 1 if len(steps) <= _BLOCK else _BLOCK
+    blocks = [steps[at : at + size] for at in range(0, len(steps), size)]
+    within = [write(below), *(_search(value, block[1:], block[0][1], write) for block in blocks)]
+    whens = (f"WHEN {value} < {block[0][0]} THEN {found}" for block, found in zip(blocks, within, strict=False))
+    return f"CASE {' '.join(whens)} ELSE {within[-1]} END"
 
 
 def _moment(seconds: int, dialect: str) -> str:
