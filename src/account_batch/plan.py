@@ -219,8 +219,13 @@ class Targets(Sequence[Target]):
         """Those of some groups, in the same order."""
 
     @abstractmethod
-    def example(self, groups: Collection[int]) -> Target:
-        """One of some groups, which a summary shows; the groups have at least one."""
+    def example(self, code: RefusalCode, groups: Collection[int]) -> Target:
+        """One that is refused with a code, which a summary shows.
+
+        Args:
+            code: The code.
+            groups: The groups that are refused with it; there is at least one.
+        """
 
 
 class HeldTargets(Lazy[Target], Targets):
@@ -240,7 +245,7 @@ class HeldTargets(Lazy[Target], Targets):
         places = array("Q", (place for place, number in enumerate(self._numbers) if number in groups))
         return Lazy(len(places), lambda index: self._make(places[index]))
 
-    def example(self, groups: Collection[int]) -> Target:
+    def example(self, code: RefusalCode, groups: Collection[int]) -> Target:  # noqa: ARG002  # The groups say it all.
         """The first of some groups."""
         return self._make(next(place for place, number in enumerate(self._numbers) if number in groups))
 

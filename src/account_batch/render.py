@@ -243,7 +243,7 @@ def _refusals(plan: Plan, *, show_ids: bool) -> Iterator[_Row]:
             for number, group in enumerate(plan.groups)
             if any(reason.code is code for reason in group.decision.refusals)
         }
-        target = plan.targets.example(refused)
+        target = plan.targets.example(code, refused)
         reasons = plan.groups[target.group].decision.refusals
         reason = next(reason for reason in reasons if reason.code is code)
         shown = target.account_id if show_ids else mask(target.account_id)

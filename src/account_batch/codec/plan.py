@@ -81,11 +81,13 @@ def dump_plan(plan: Plan) -> str:
     """The whole plan as JSON."""
     converter = strict_converter()
     pack = converter.get_unstructure_hook(Answer)
-    held = isinstance(plan.targets, HeldTargets)
-    written = [
-        [target.account_id, target.control_number, target.group, [pack(value) for value in target.before]]
-        for target in (plan.targets if held else _examples(plan))
-    ]
+
+    def written(target: Target) -> list[object]:
+        return [target.account_id, target.control_number, target.group, [pack(value) for value in target.before]]
+
+    targets: object = [written(target) for target in plan.targets] if isinstance(plan.targets, HeldTargets) else None
+    if targets is None:
+        targets = {"examples": {code.name: written(target) for code, target in _examples(plan).items()}}
     file = _File(
         format=_FORMAT,
         version=_VERSION,
@@ -93,7 +95,7 @@ def dump_plan(plan: Plan) -> str:
         spec=None if plan.spec is None else write_spec(plan.spec),
         totals=_write_totals(plan.totals),
         absent=None if plan.absent is None else str(plan.absent),
-        targets=written if held else {"examples": written},
+        targets=targets,
         checksum="",
         **{name: getattr(plan, name) for name in _SAME},
     )
@@ -102,13 +104,14 @@ def dump_plan(plan: Plan) -> str:
     return json.dumps(document, ensure_ascii=False)
 
 
-def _examples(plan: Plan) -> list[Target]:
+def _examples(plan: Plan) -> dict[RefusalCode, Target]:
     """One target for each refusal code."""
-    refused = defaultdict(set)
+    refused: dict[RefusalCode, set[int]] = defaultdict(set)
     for number, group in enumerate(plan.groups):
         for reason in group.decision.refusals:
-            refused[reason.code].add(number)
-    return list(dict.fromkeys(plan.targets.example(groups) for groups in refused.values()))
+            if reason.code is not None:
+                refused[reason.code].add(number)
+    return {code: plan.targets.example(code, groups) for code, groups in refused.items()}
 
 
 _SAME = ("id digest planned_at valid_until actor reason warnings store zone_data groups").split()
@@ -149,18 +152,18 @@ def _checksum(document: Mapping[str, Any]) -> str:
 
 def _build(kind: type[_PlanType], file: _File) -> _PlanType:
     stored = isinstance(file.targets, dict)
-    targets = _read_targets(file, _examples_of(file) if stored else file.targets)
+    targets: Targets
     if stored:
-        _check_examples(file, targets)
+        targets = TargetsElsewhere(file.id, file.groups, _read_examples(file))
     else:
-        _check_counts(file, targets)
+        read = _read_targets(file, file.targets)
+        _check_counts(file, read)
+        targets = HeldTargets([target.group for target in read], read.__getitem__)
     plan = kind(
         where=read_filter(file.where),
         spec=None if file.spec is None else read_spec(file.spec),
         totals=_read_totals(file.totals),
-        targets=TargetsElsewhere(file.id, file.groups, targets)
-        if stored
-        else HeldTargets([target.group for target in targets], targets.__getitem__),
+        targets=targets,
         absent=None if file.absent is None else ControlNumbers(file.absent),
         **{name: getattr(file, name) for name in _SAME},
     )
@@ -187,7 +190,7 @@ def _counts(groups: tuple[Group, ...]) -> dict[Outcome, int]:
 class TargetsElsewhere(Targets):
     """The targets of a plan file whose targets a database holds; the file knows how many, and some examples."""
 
-    def __init__(self, plan_id: str, groups: Sequence[Group], examples: Sequence[Target]) -> None:
+    def __init__(self, plan_id: str, groups: Sequence[Group], examples: Mapping[RefusalCode, Target]) -> None:
         self._plan_id = plan_id
         self._groups = groups
         self._examples = examples
@@ -206,15 +209,24 @@ class TargetsElsewhere(Targets):
         """None can be looked at."""
         return self[groups]
 
-    def example(self, groups: Collection[int]) -> Target:
+    def example(self, code: RefusalCode, groups: Collection[int]) -> Target:  # noqa: ARG002  # The code says it all.
         """The example that was written."""
-        return next(target for target in self._examples if target.group in groups)
+        return self._examples[code]
 
 
-def _examples_of(file: _File) -> object:
-    if file.targets.keys() != {"examples"}:
-        raise FormatError('targets: neither a list nor {"examples": [...]}')
-    return file.targets["examples"]
+def _read_examples(file: _File) -> dict[RefusalCode, Target]:
+    """The examples; there is one for each refusal code, and it is refused with that."""
+    if file.targets.keys() != {"examples"} or not isinstance(file.targets["examples"], dict):
+        raise FormatError('targets: neither a list nor {"examples": {...}}')
+    written = {RefusalCode[name]: row for name, row in file.targets["examples"].items()}
+    examples = {code: _read_targets(file, [row])[0] for code, row in written.items()}
+    refused = {reason.code for group in file.groups for reason in group.decision.refusals}
+    for code, target in examples.items():
+        if code not in {reason.code for reason in file.groups[target.group].decision.refusals}:
+            raise FormatError(f"targets: the example of {code.name} is not refused with it")
+    if refused != examples.keys():
+        raise FormatError("targets: a refusal has no example")
+    return examples
 
 
 def _read_targets(file: _File, written: object) -> tuple[Target, ...]:
@@ -233,13 +245,6 @@ def _read_targets(file: _File, written: object) -> tuple[Target, ...]:
     if len({target.account_id for target in targets}) < len(targets):
         raise FormatError("targets: an account stands there twice")
     return targets
-
-
-def _check_examples(file: _File, examples: Sequence[Target]) -> None:
-    refused = [reason.code for group in file.groups for reason in group.decision.refusals]
-    shown = {reason.code for target in examples for reason in file.groups[target.group].decision.refusals}
-    if not shown.issuperset(refused):
-        raise FormatError("targets: a refusal has no example")
 
 
 def _check_counts(file: _File, targets: Sequence[Target]) -> None:

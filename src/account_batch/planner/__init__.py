@@ -211,12 +211,9 @@ class _Draft:
         if missing is None:
             return None, None
         where = AccountFilter(
-            batch=self._where.batch,
-            customer=self._where.customer,
-            control_numbers=missing,
-            status=StatusFilter.ANY,
+            batch=self._where.batch, customer=self._where.customer, control_numbers=asked, status=StatusFilter.ANY
         )
-        there = list(self._frozen.control_numbers(where))
+        there = [number for number in self._frozen.control_numbers(where) if number in missing]
         return missing.without(there), ControlNumbers(there) if there else None
 
     def _warnings(

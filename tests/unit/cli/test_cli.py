@@ -3,6 +3,7 @@ import errno
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import jsonschema
 import pytest
@@ -246,9 +247,22 @@ def test_the_demo_is_the_same_every_time(capsys: pytest.CaptureFixture[str]) -> 
     texts = []
     for _ in range(2):
         assert main(["demo"]) == 0
-        lines = capsys.readouterr().out.splitlines()
-        texts.append([line for line in lines if not line.startswith("Plan ")])
+        texts.append(re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|digest .*", "", capsys.readouterr().out))
     assert texts[0] == texts[1]
+
+
+def test_the_demo_leaves_everything_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The demo has a folder and a database of its own, whatever the environment says, and leaves nothing behind."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ACCOUNT_BATCH_STORE", "precious.db")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    assert main(["demo"]) == 0
+    assert "--store" not in capsys.readouterr().out
+    assert os.environ["ACCOUNT_BATCH_STORE"] == "precious.db"
+    assert (Path.cwd(), list(tmp_path.iterdir())) == (tmp_path, [])
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["preview", "--help"], ["schema", "--help"]])
@@ -263,7 +277,9 @@ def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     """The help lists every command."""
     assert main(["--help"]) == 0
     out = capsys.readouterr().out
-    assert [name for name in ("demo", "preview", "schema") if name not in out] == []
+    assert re.findall(r"^│ (\w+) ", out, re.MULTILINE) == (
+        "demo preview import plan show apply status due export schema".split()
+    )
 
 
 def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
@@ -471,8 +487,89 @@ def test_accounts_may_begin_with_a_mark(folder: Path, capsys: pytest.CaptureFixt
 def test_a_missing_extra_is_said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the libraries of the extra there is one line that says what to install."""
     monkeypatch.setitem(sys.modules, "cyclopts", None)
-    monkeypatch.delitem(sys.modules, "account_batch.cli.commands", raising=False)
+    for name in [name for name in sys.modules if name.startswith("account_batch.cli.")]:
+        monkeypatch.delitem(sys.modules, name)
     assert _refused(capsys, main(["demo"])) == "needs cyclopts; install account-batch[cli]"
+
+
+@pytest.mark.parametrize(
+    ("library", "line"),
+    [("sqlalchemy", "needs sqlalchemy; install account-batch[sql]"), ("oracledb", "needs oracledb; install it")],
+)
+def test_a_missing_library_of_a_store_is_said(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    library: str,
+    line: str,
+) -> None:
+    """Only commands with a store need its libraries, and say which."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in sys.modules if name.startswith("account_batch.stores.sql")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, library, None)
+    (tmp_path / "accounts.csv").write_text(_ACCOUNTS, encoding="utf-8")
+    store = "oracle://host/name" if library == "oracledb" else "accounts.db"
+    assert _refused(capsys, main(["import", "accounts.csv", "--store", store])) == line
+    assert main(["schema"]) == 0
+
+
+def test_the_streams_of_a_program_stay_as_they_were(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A program that calls the command line finds its streams unchanged, whatever came of the call."""
+    with (
+        (tmp_path / "out").open("w", encoding="ascii", errors="strict") as stdout,
+        (tmp_path / "err").open("w", encoding="ascii", errors="xmlcharrefreplace") as stderr,
+    ):
+        monkeypatch.setattr(sys, "stdout", stdout)
+        monkeypatch.setattr(sys, "stderr", stderr)
+        assert (main(["schema"]), main(["nonsense"])) == (0, 2)
+        assert (stdout.errors, stderr.errors) == ("strict", "xmlcharrefreplace")
+
+
+def _break(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def break_down(*_: object, **__: object) -> NoReturn:
+        raise error
+
+    monkeypatch.setattr(Path, "read_text", break_down)
+
+
+@pytest.mark.usefixtures("folder")
+def test_an_exit_is_an_exit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever ends the process says with which code."""
+    _break(monkeypatch, SystemExit(7))
+    with pytest.raises(SystemExit) as ended:
+        _preview()
+    assert ended.value.code == 7
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_defect_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever nobody thought of is no traceback either."""
+    _break(monkeypatch, ZeroDivisionError("division by zero"))
+    line = _refused(capsys, _preview(), expected=3)
+    assert line == "unexpected ZeroDivisionError, a defect of this program: division by zero"
+
+
+def test_an_output_that_breaks_is_said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """An output that is no file and cannot be written is an error like a full disk."""
+
+    class Broken(io.StringIO):
+        def write(self, _: str) -> NoReturn:
+            raise OSError("the printer is on fire")
+
+    monkeypatch.setattr(sys, "stdout", Broken())
+    assert main(["schema"]) == 3
+    assert capsys.readouterr().err == "account-batch: the output cannot be written: the printer is on fire\n"
+
+
+def test_an_interrupted_start_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C before there is a command is exit code 3, too."""
+
+    def interrupt(_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("account_batch.cli.run.run", interrupt)
+    assert _refused(capsys, main(["demo"]), expected=3) == "stopped"
 
 
 def test_arguments_are_those_of_the_process(
@@ -509,11 +606,13 @@ def _closed_pipe() -> int:
     return writer
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("arguments", [["schema"], ["--help"], ["preview"]])
+def test_a_reader_that_has_seen_enough_is_no_error(monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
     """Where nobody reads the output any more, the program ends as if somebody had."""
     with os.fdopen(_closed_pipe(), "w", encoding="utf-8") as stdout:
         monkeypatch.setattr(sys, "stdout", stdout)
-        assert main(["schema"]) == 0
+        assert main(_PREVIEW if arguments == ["preview"] else arguments) == 0
 
 
 def _environment(more: Mapping[str, str]) -> dict[str, str]:

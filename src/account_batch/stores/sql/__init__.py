@@ -43,6 +43,8 @@ class PlanSummary:
 
     id: str
     planned_at: datetime
+    actor: str
+    reason: str
     changing: int
     done: int
 
@@ -84,7 +86,7 @@ class SqlStore:
         self._check_tables()
         if self._own is not None:
             self._database.prepare_file()
-        with self._database.writing() as connection:
+        with self._database.alone() as connection:
             self._metadata.create_all(connection)
             if connection.execute(self._identity()).first() is None:
                 row = {"accounts": self._accounts, "identity": f"sql:{uuid.uuid4()}"}
@@ -92,8 +94,8 @@ class SqlStore:
         return self
 
     def close(self) -> None:
-        """Give the connections back to the system."""
-        self._database.engine.dispose()
+        """Give the connections back to the system; those of the caller's engine stay."""
+        self._database.close()
 
     @cached_property
     def identity(self) -> str:
@@ -206,7 +208,8 @@ class SqlStore:
             DigestMismatchError: The plan of this id is another one.
         """
         kept = self._find(plan.id)
-        if kept.plan.digest != plan.digest:
+        said = [field.name for field in attrs.fields(Plan) if field.name != "targets"]
+        if any(getattr(kept.plan, name) != getattr(plan, name) for name in said):
             raise DigestMismatchError(f"plan {plan.id}: the store keeps another plan under this id; plan again")
         return SqlWork(self._database, self._tables, kept, canary)
 
@@ -247,7 +250,14 @@ class SqlStore:
         query = select(plan, func.coalesce(applied, 0) + others).order_by(plan.c.number.desc())
         with self._database.reading() as connection:
             return [
-                PlanSummary(id=row.id, planned_at=row.planned_at, changing=row.changing, done=int(row[-1]))
+                PlanSummary(
+                    id=row.id,
+                    planned_at=row.planned_at,
+                    actor=row.actor,
+                    reason=row.reason,
+                    changing=row.changing,
+                    done=int(row[-1]),
+                )
                 for row in connection.execute(query)
             ]
 

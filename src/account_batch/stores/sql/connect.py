@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Final, TypeVar
 
-from sqlalchemy import Connection, Engine, bindparam, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
@@ -25,13 +25,18 @@ _DRIVERS = {
 # A transaction that lost against another one is run again so many times.
 _ATTEMPTS: Final = 12
 
-# SQLSTATE classes of PostgreSQL that speak about the data of a statement: data exceptions, constraints, check options,
-# and what triggers raise.
-_REJECTED_STATES = ("22", "23", "44", "P0")
+# SQLSTATE classes of PostgreSQL that do not speak about the data of a statement.
+# What is none of these classes, such as a state of a trigger's own, rejects the account as well.
+_UNAVAILABLE_STATES = tuple("00 01 02 03 08 0A 25 26 28 2D 34 3B 3D 3F 40 42 53 54 55 57 58 F0 HV XX".split())
 _AGAIN_STATES = frozenset({"40001", "40P01", "55P03"})
 # The same for the error numbers of MariaDB: null, duplicate, foreign key, out of range, wrong or too long value,
 # check constraint, SIGNAL of a trigger.
-_REJECTED_NUMBERS = frozenset({1048, 1062, 1264, 1265, 1292, 1366, 1406, 1451, 1452, 1644, 1690, 4025})
+_REJECTED_NUMBERS = frozenset(
+    {1048, 1062, 1264, 1265, 1292, 1366, 1369, 1406, 1411, 1451, 1452, 1526, 1586, 1644, 1690, 4025}
+)
+# Triggers may signal numbers of their own.
+_FIRST_OF_USERS = 5000
+_FOUND_ROWS = 2
 _AGAIN_NUMBERS = frozenset({1020, 1205, 1213})
 _NO_TABLE_NUMBERS = frozenset({1146})
 _SQLITE_REJECTED = frozenset({sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG})
@@ -62,10 +67,9 @@ class Database:
     """
 
     def __init__(self, url_or_engine: str | Engine) -> None:
+        self._own = not isinstance(url_or_engine, Engine)
         self.engine = url_or_engine if isinstance(url_or_engine, Engine) else _engine(url_or_engine)
-        self.dialect = self.engine.dialect.name.replace("mariadb", "mysql")
-        if self.dialect not in {"sqlite", "postgresql", "mysql"}:
-            raise StoreError(f"{self.engine.dialect.name}: not supported; use SQLite, PostgreSQL or MariaDB")
+        self.dialect = _supported(self.engine.dialect.name)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -111,26 +115,40 @@ class Database:
             with self._connection() as connection:
                 connection.exec_driver_sql("PRAGMA journal_mode = WAL")
 
-    def check(self, tables: Collection[str]) -> None:
-        """Refuse tables without transactions, and a server that cuts values silently.
+    def check(self, tables: Collection[tuple[str | None, str]]) -> None:
+        """Refuse what would lose or mix up values: tables without transactions, servers and files that are not exact.
+
+        Args:
+            tables: Schema and name of each; no schema is that of the connection.
 
         Raises:
             StoreError: It names them.
         """
-        if self.dialect != "mysql":
-            return
-        with self._connection() as connection:
-            mode = str(connection.exec_driver_sql("SELECT @@sql_mode").scalar())
-            if "STRICT_TRANS_TABLES" not in mode and "STRICT_ALL_TABLES" not in mode:
-                raise StoreError(
-                    "the database: sql_mode has no STRICT_TRANS_TABLES, and would cut values silently; add it"
-                )
-            query = text(
-                "SELECT table_name, engine FROM information_schema.tables "
-                "WHERE table_schema = DATABASE() AND table_name IN :names AND engine <> 'InnoDB'"
-            ).bindparams(bindparam("names", list(tables), expanding=True))
-            for name, engine in connection.execute(query):
-                raise StoreError(f"the table {name} is {engine}, which has no transactions; make it InnoDB")
+        if self.dialect == "sqlite":
+            with self._connection() as connection:
+                if str(connection.exec_driver_sql("PRAGMA encoding").scalar()) != "UTF-8":
+                    raise StoreError("the database: its texts are in UTF-16 and sort otherwise; use a file in UTF-8")
+        if self.dialect == "mysql":
+            with self._connection() as connection:
+                _check_mariadb(connection, tables)
+
+    @contextmanager
+    def alone(self) -> Iterator[Connection]:
+        """A transaction that writes, while no other program makes the same tables."""
+        with self.writing() as connection:
+            if self.dialect == "postgresql":
+                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('account_batch'))")
+            if self.dialect == "mysql":
+                connection.exec_driver_sql("SELECT GET_LOCK('account_batch', 60)")
+            yield connection
+            if self.dialect == "mysql":
+                connection.commit()
+                connection.exec_driver_sql("SELECT RELEASE_LOCK('account_batch')")
+
+    def close(self) -> None:
+        """Give the connections of an engine of our own back."""
+        if self._own:
+            self.engine.dispose()
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
@@ -170,7 +188,8 @@ class Database:
             )
         if self.dialect == "postgresql":
             state = getattr(cause, "sqlstate", None) or ""
-            rejected, again = state.startswith(_REJECTED_STATES), state in _AGAIN_STATES
+            rejected = bool(state) and not state.startswith(_UNAVAILABLE_STATES)
+            again = state in _AGAIN_STATES
             missing = state in {"42P01", "3F000"}
         else:
             number = cause.args[0] if cause is not None and cause.args else 0
@@ -178,6 +197,7 @@ class Database:
             rejected, again, missing = (
                 number in numbers for numbers in (_REJECTED_NUMBERS, _AGAIN_NUMBERS, _NO_TABLE_NUMBERS)
             )
+            rejected = rejected or number >= _FIRST_OF_USERS
         if missing:
             return _without_tables(said)
         if again:
@@ -189,12 +209,40 @@ class Database:
         )
 
 
+def _supported(name: str) -> str:
+    """The dialect, one name for MariaDB and MySQL."""
+    if name not in {"sqlite", "postgresql", "mysql", "mariadb"}:
+        raise StoreError(f"{name}: not supported; use SQLite, PostgreSQL or MariaDB")
+    return "mysql" if name == "mariadb" else name
+
+
+def _check_mariadb(connection: Connection, tables: Collection[tuple[str | None, str]]) -> None:
+    mode = str(connection.exec_driver_sql("SELECT @@sql_mode").scalar())
+    if "STRICT_TRANS_TABLES" not in mode and "STRICT_ALL_TABLES" not in mode:
+        raise StoreError("the database: sql_mode has no STRICT_TRANS_TABLES, and would cut values silently; add it")
+    if not getattr(connection.connection.driver_connection, "client_flag", _FOUND_ROWS) & _FOUND_ROWS:
+        raise StoreError("the database: its connections count changed rows only; make the engine with FOUND_ROWS")
+    query = text(
+        "SELECT table_name, engine FROM information_schema.tables WHERE table_schema = coalesce(:schema, DATABASE()) "
+        "AND table_name = :name AND engine <> 'InnoDB'"
+    )
+    for schema, name in tables:
+        for found, engine in connection.execute(query, {"schema": schema, "name": name}):
+            raise StoreError(f"the table {found} is {engine}, which has no transactions; make it InnoDB")
+
+
 def _engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
         driver = _DRIVERS.get(parsed.drivername)
-        return create_engine(parsed.set(drivername=driver) if driver else parsed)
-    except (ArgumentError, NoSuchModuleError, ValueError) as error:
+        parsed = parsed.set(drivername=driver) if driver else parsed
+        _supported(parsed.get_backend_name())
+        # A connection that the server closed meanwhile is made anew.
+        return create_engine(parsed, pool_pre_ping=not parsed.drivername.startswith("sqlite"))
+    except ImportError as error:
+        extra = "postgres" if url.startswith("postgres") else "mariadb"
+        raise StoreError(f"the store's URL needs {error.name}; install account-batch[{extra}]") from None
+    except (ArgumentError, NoSuchModuleError, TypeError, ValueError) as error:
         raise StoreError(
             "the store's URL cannot be understood; write it like sqlite:///accounts.db or postgresql://host/name "
             f"({type(error).__name__})"

@@ -222,7 +222,7 @@ def enabled_date(flag: Column[Any], source: "Column[Any] | Field", on: Code = "Y
 
     def write(value: ColumnElement[Any]) -> Writes:
         assert dated.write is not None  # Else there is no way to write this field either.
-        written = dated.write(type_coerce(func.coalesce(value, day), Day()))
+        written = dated.write(value)
         return {
             flag: case((value.is_(None), _code(flag, off)), else_=_code(flag, on)),
             **{kept: case((value.is_(None), kept), else_=new) for kept, new in written.items()},

@@ -247,7 +247,8 @@ class SqlFreezer:
         if self._database.dialect == "postgresql":
             # It knows nothing yet of what was just written, and would look at every decision for each target.
             for table in (journal.target, journal.decision):
-                self._connection.exec_driver_sql(f'ANALYZE "{table.name}"')
+                name = self._connection.dialect.identifier_preparer.format_table(table)
+                self._connection.exec_driver_sql(f"ANALYZE {name}")
         targets = self._stored(lambda: nullcontext(self._connection), plan.groups)
         changing = sum(group.count for group in plan.groups if group.decision.planned is Outcome.APPLIED)
         self._connection.execute(
@@ -257,6 +258,8 @@ class SqlFreezer:
                 document=dump_plan(attrs.evolve(plan, targets=targets)),
                 layout=self._layout.dump(),
                 planned_at=plan.planned_at,
+                actor=plan.actor,
+                reason=plan.reason,
                 changing=changing,
             )
         )

@@ -12,7 +12,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from account_batch.codec.strict import strict_converter, structure
-from account_batch.decision import Outcome, Reason, ShiftBalance
+from account_batch.decision import Outcome, Reason, RefusalCode, ShiftBalance
 from account_batch.errors import PlanError
 from account_batch.money import add
 from account_batch.plan import FieldChange, Group, Lazy, Plan, Target, Targets
@@ -180,7 +180,7 @@ class StoredTargets(Targets):
         count = sum(self._groups[number].count for number in groups)
         return Stored(self._reading, self.rows().where(grp.in_(sorted(groups))), self.target, count)
 
-    def example(self, groups: Collection[int]) -> Target:
+    def example(self, code: RefusalCode, groups: Collection[int]) -> Target:  # noqa: ARG002  # The groups say it all.
         """The one of some groups that is found first."""
         journal = self._tables.journal
         rows = self.rows().where(journal.decision.c.grp.in_(sorted(groups)))

@@ -20,8 +20,10 @@ from sqlalchemy import (
     cast,
     func,
     literal,
+    null,
     type_coerce,
 )
+from sqlalchemy.sql.visitors import ExternallyTraversible, replacement_traverse
 from sqlalchemy.types import NullType, TypeEngine
 
 from account_batch.account import Account
@@ -251,7 +253,13 @@ class LedgerTable:
     def write(self, name: str, value: ColumnElement[Any]) -> Writes:
         """Which columns get which values, so that a field has a value; none where the table has no such field."""
         field = self.fields.get(name)
-        return {} if field is None or field.write is None else field.write(value)
+        if field is None or field.write is None:
+            return {}
+        # A new row has no old values to keep.
+        return {column: replacement_traverse(new, {}, self._as_new) for column, new in field.write(value).items()}
+
+    def _as_new(self, part: ExternallyTraversible, **_: object) -> ExternallyTraversible | None:
+        return null() if isinstance(part, Column) and part.table is self.table else None
 
 
 def _no_details(

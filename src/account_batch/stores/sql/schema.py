@@ -141,6 +141,8 @@ def journal(metadata: MetaData, prefix: str, key_type: TypeEngine[Any]) -> Journ
         Column("document", LongText()),
         Column("layout", LongText()),
         Column("planned_at", Instant()),
+        Column("actor", LongText()),
+        Column("reason", LongText()),
         Column("changing", Number()),
         Index(f"{prefix}plan_id", "id", unique=True),
         # A number is never given twice, so that rows of a discarded plan can never become those of another.

@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import assert_never
 
-from sqlalchemy import ColumnElement, Integer, and_, func, literal, or_
+from sqlalchemy import ColumnElement, Integer, and_, case, func, literal, literal_column, or_
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -28,7 +28,7 @@ from account_batch.stores.sql.view import View, says
 
 __all__ = ["conditions", "holds"]
 
-_MOST_AT_ONCE = 400
+_FEW = 8
 
 
 def conditions(where: AccountFilter, view: View) -> Iterator[ColumnElement[bool]]:
@@ -69,40 +69,12 @@ def _states(status: StatusFilter) -> list[str]:
 
 
 def _in_ranges(number: ColumnElement[int], ranges: Sequence[tuple[int, int]]) -> ColumnElement[bool]:
-    """In any of the ranges; as a tree, since engines limit how deep an expression may be."""
-    if len(ranges) > 1:
-        singles = [first for first, last in ranges if first == last]
-        wide = [pair for pair in ranges if pair[0] != pair[1]]
-        parts: list[ColumnElement[bool]] = [
-            number.in_(singles[at : at + _MOST_AT_ONCE]) for at in range(0, len(singles), _MOST_AT_ONCE)
-        ]
-        parts += [_between(number, wide)] if wide else []
-        return _tree(parts)
-    return number.between(*ranges[0])
-
-
-def _between(number: ColumnElement[int], ranges: Sequence[tuple[int, int]]) -> ColumnElement[bool]:
-    """By halves: where the number is beyond the middle, only the upper ranges are looked at."""
-    return _tree([number.between(first, last) for first, last in ranges])
-
-
-def _tree(parts: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
-    if len(parts) == 1:
-        return parts[0]
-    half = len(parts) // 2
-    return or_(_Group(_tree(parts[:half])), _Group(_tree(parts[half:])))
-
-
-class _Group(FunctionElement[bool]):
-    """An expression in parentheses, which is not merged with its neighbours."""
-
-    inherit_cache = True
-    name = "in_parentheses"
-
-
-@compiles(_Group)
-def _write_group(element: _Group, compiler: SQLCompiler, **options: object) -> str:
-    return f"({compiler.process(element.clauses, **options)})"
+    """In any of the ranges: by halves, and as text, since there may be more of them than statements take parameters."""
+    if len(ranges) <= _FEW:
+        return or_(*(number.between(literal_column(str(first)), literal_column(str(last))) for first, last in ranges))
+    half = len(ranges) // 2
+    low, high = _in_ranges(number, ranges[:half]), _in_ranges(number, ranges[half:])
+    return case((number < literal_column(str(ranges[half][0])), low), else_=high)
 
 
 def _matches(wanted: TextMatch, value: ColumnElement[str]) -> ColumnElement[bool]:

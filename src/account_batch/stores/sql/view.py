@@ -83,11 +83,11 @@ class View:
         self.table = mapping.table
         self.ledger = ledger
 
-    def tables(self) -> set[str]:
-        """The names of all tables in which accounts and transactions are."""
+    def tables(self) -> set[tuple[str | None, str]]:
+        """The schemas and names of all tables in which accounts and transactions are."""
         parts = (self.mapping.addons, self.mapping.contact, self.mapping.custom_fields, self.ledger)
         tables = {part.table for part in parts if isinstance(part, AddonTable | DetailTable | LedgerTable)}
-        return {table.name for table in {self.table, *tables}}
+        return {(table.schema, table.name) for table in {self.table, *tables}}
 
     def read(self, field: str) -> ColumnElement[Any]:
         """The value of a field; what the tables lack is what Account has by default."""
