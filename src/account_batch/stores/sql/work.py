@@ -33,7 +33,7 @@ from sqlalchemy import (
 
 from account_batch.account import Account
 from account_batch.decision import CHANGEABLE, Assign, Decision, Outcome, Reason, ShiftBalance
-from account_batch.errors import ChangeRejectedError, StoreError
+from account_batch.errors import ChangeRejectedError, PlanError, StoreError
 from account_batch.plan import Target
 from account_batch.questions import HasTransaction
 from account_batch.report import AccountOutcome
@@ -214,7 +214,9 @@ class SqlWork:
             if count == 1:
                 return ()
             half = count // 2
-            middle = connection.execute(left.order_by(key).offset(half - 1).limit(1)).scalar_one()
+            middle = connection.execute(left.order_by(key).offset(half - 1).limit(1)).scalar()
+        if middle is None:  # They were faster again.
+            return (part,)
         if isinstance(part, _Keys):
             return tuple(_Keys(keys) for keys in (part.keys[:half], part.keys[half:]))
         above = attrs.evolve(part, count=count - half, after=middle if part.rehearsed else None)
@@ -271,10 +273,11 @@ class SqlWork:
         return stale
 
     def _lock_plan(self, connection: Connection) -> None:
-        """One worker at a time applies a plan; SQLite has one at a time anyway."""
+        """Let one worker at a time apply a plan; SQLite, which has one writer anyway, knows no locks of rows."""
         plan = self._journal.plan
-        if self._database.dialect != "sqlite":
-            connection.execute(select(plan.c.number).where(plan.c.number == self._kept.number).with_for_update()).one()
+        locked = select(plan.c.number).where(plan.c.number == self._kept.number).with_for_update()
+        if connection.execute(locked).first() is None:
+            raise PlanError(f"plan {self._plan.id}: it was discarded")
 
     def _lock_accounts(self, connection: Connection, left: Sequence[ColumnElement[bool]]) -> None:
         """Lock the accounts in the order of the key, before anything about them is read."""
