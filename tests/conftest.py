@@ -1,8 +1,13 @@
-"""Settings shared by all tests."""
+"""Settings and databases shared by all tests."""
 
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from databases import BACKENDS, Databases
 
 settings.register_profile("dev", deadline=None, max_examples=100)
 settings.register_profile("ci", deadline=None, max_examples=100, derandomize=True, database=None)
@@ -10,3 +15,17 @@ settings.register_profile(
     "long", deadline=None, max_examples=5000, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
+
+
+@pytest.fixture(scope="session")
+def databases() -> Iterator[Databases]:
+    """What makes databases; everything it made is gone in the end."""
+    with ExitStack() as stack:
+        yield Databases(stack)
+
+
+@pytest.fixture(params=BACKENDS)
+def database_url(request: pytest.FixtureRequest, databases: Databases) -> Iterator[str]:
+    """The URL of a fresh, empty database of each kind."""
+    with databases.fresh(request.param) as url:
+        yield url

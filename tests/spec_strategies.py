@@ -32,9 +32,22 @@ from account_batch.spec import (
     StatusChange,
     UpdateSpec,
 )
+from sameness import Store
 from strategies import ACCOUNT_ROLES, AVAILABILITY_DAYS, MONTHS, TODAY, accounts
 
-__all__ = ["BATCH", "REFERENCES", "Case", "cases", "catalogs", "instants", "specs", "stocked", "targets", "todays"]
+__all__ = [
+    "BATCH",
+    "REFERENCES",
+    "Case",
+    "cases",
+    "catalogs",
+    "instants",
+    "specs",
+    "stock",
+    "stocked",
+    "targets",
+    "todays",
+]
 
 BATCH = "SUMMER-2026"
 REFERENCES = ("fee-2026", "back-2026")
@@ -297,14 +310,21 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 def stocked(case: Case) -> MemoryStore:
-    """A store of the accounts as they are, with a ledger of earlier campaigns; not all can be reached by them."""
+    """A store of the accounts as they are, with a ledger of earlier campaigns."""
     store = MemoryStore(case.accounts)
+    stock(store, case)
+    return store
+
+
+def stock(store: Store, case: Case) -> None:
+    """Give the accounts of a store a ledger of earlier campaigns; not all of them can be reached by these."""
     for reference, ids in case.charged.items():
         for currency in {account.currency for account in case.accounts if account.id in ids}:
             numbers = ControlNumbers(account.control_number or 0 for account in case.accounts if account.id in ids)
             where = AccountFilter(batch=BATCH, control_numbers=numbers, customer=case.customer)
             spec = UpdateSpec(charge=Charge(Money(1, currency), reference=reference, allow_overdraft=True))
             apply_plan(plan_update(store, where, spec, catalog=case.catalog, now=case.now), store, now=case.now)
+    charged = {account_id for ids in case.charged.values() for account_id in ids}
     for account in case.accounts:
-        store.put(account)
-    return store
+        if account.id in charged:
+            store.put(account)

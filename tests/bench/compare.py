@@ -87,10 +87,11 @@ WHERE = AccountFilter(batch="B")
 def make_accounts(count: int) -> list[Account]:
     """Accounts of one batch with three raw dates each, the same for the same count."""
     draw = random.Random(count)
-    return [_account(draw, number) for number in range(1, count + 1)]
+    return [make_account(draw, number) for number in range(1, count + 1)]
 
 
-def _account(draw: random.Random, number: int) -> Account:
+def make_account(draw: random.Random, number: int) -> Account:
+    """An account as it might be."""
     is_open = draw.random() < 0.8
     used = TODAY - timedelta(days=draw.randrange(60)) if is_open and draw.random() < 0.5 else None
     return Account(

@@ -14,20 +14,14 @@ from typing import Any
 import pytest
 
 from account_batch import (
-    Account,
     AccountFilter,
-    ActivateOn,
-    AssignDistributor,
-    Catalog,
     EffectKind,
-    ExpireOn,
     MemoryStore,
     Money,
     NoteCode,
     Outcome,
     Plan,
     RefusalCode,
-    StatusChange,
     StatusFilter,
     TransactionKind,
     UpdateSpec,
@@ -35,18 +29,30 @@ from account_batch import (
 )
 from account_batch.cli import main
 from account_batch.codec.accounts import read_accounts, write_accounts
-from account_batch.codec.catalog import parse_catalog
+from telco import (
+    ACTIVATE,
+    AMOUNTS,
+    BATCHES,
+    CHARGES,
+    CORRECT,
+    FOLDER,
+    MOVE,
+    NOW,
+    PROLONG,
+    TERMINATE,
+    accounts,
+    catalog,
+    needs_telco,
+)
 
-_FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "telco"
-_NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 _TODAY = "2026-11-23"  # In New York, in Los Angeles and in Kyiv.
 
-pytestmark = pytest.mark.skipif(not _FOLDER.is_dir(), reason=f"needs the telco data, which is not at {_FOLDER}")
+pytestmark = needs_telco
 
 
 @functools.cache
 def _rows() -> list[dict[str, str]]:
-    with (_FOLDER / "accounts.csv").open(newline="", encoding="utf-8") as lines:
+    with (FOLDER / "accounts.csv").open(newline="", encoding="utf-8") as lines:
         return list(csv.DictReader(lines))
 
 
@@ -55,19 +61,8 @@ def _alive(batch: str) -> list[dict[str, str]]:
     return [row for row in _rows() if row["batch"] == batch and row["state"] != "closed"]
 
 
-@functools.cache
-def _accounts() -> list[Account]:
-    with (_FOLDER / "accounts.csv").open(newline="", encoding="utf-8-sig") as lines:
-        return list(read_accounts(lines))
-
-
-@functools.cache
-def _catalog() -> Catalog:
-    return parse_catalog((_FOLDER / "catalog.toml").read_text(encoding="utf-8"))
-
-
 def _plan(where: AccountFilter, spec: UpdateSpec) -> Plan:
-    return plan_update(MemoryStore(_accounts()), where, spec, catalog=_catalog(), now=_NOW)
+    return plan_update(MemoryStore(accounts()), where, spec, catalog=catalog(), now=NOW)
 
 
 def _counts(plan: Plan) -> tuple[int, int, int]:
@@ -82,8 +77,8 @@ def _number(row: dict[str, str]) -> int:
 
 def test_the_population_is_read() -> None:
     """All accounts are there, with the values of their rows."""
-    assert len(_accounts()) == len(_rows()) == 7043
-    for account, row in zip(_accounts(), _rows(), strict=True):
+    assert len(accounts()) == len(_rows()) == 7043
+    for account, row in zip(accounts(), _rows(), strict=True):
         assert (account.id, account.batch, account.control_number) == (row["id"], row["batch"], _number(row))
         assert (account.balance, account.opening_balance) == (Decimal(row["balance"]), Decimal(row["opening_balance"]))
         assert (account.kind.value, account.state.value) == (row["kind"], row["state"])
@@ -97,9 +92,9 @@ def test_the_population_is_read() -> None:
 def test_the_population_round_trips() -> None:
     """All accounts that were written are read back as they were, and written again as the same text."""
     file = io.StringIO(newline="")
-    write_accounts(_accounts(), file)
+    write_accounts(accounts(), file)
     again = list(read_accounts(io.StringIO(file.getvalue(), newline="")))
-    assert again == _accounts()
+    assert again == accounts()
     second = io.StringIO(newline="")
     write_accounts(again, second)
     assert second.getvalue() == file.getvalue()
@@ -108,18 +103,15 @@ def test_the_population_round_trips() -> None:
 def test_a_written_population_has_the_cells_of_the_original() -> None:
     """Every cell of the original is in what is written, in the column of the same name."""
     file = io.StringIO(newline="")
-    write_accounts(_accounts(), file)
+    write_accounts(accounts(), file)
     written = list(csv.DictReader(io.StringIO(file.getvalue(), newline="")))
     for row, again in zip(_rows(), written, strict=True):
         assert row.items() - again.items() <= {("contact.city", "")}
 
 
-_PROLONGED = ExpireOn("2027-06-30")
-
-
 @functools.cache
 def _prolong() -> Plan:
-    return _plan(AccountFilter(batch="Month-to-month"), UpdateSpec(expiration=_PROLONGED))
+    return _plan(*PROLONG)
 
 
 def test_prolonging_revives_the_expired() -> None:
@@ -157,7 +149,7 @@ def test_prolonging_shows_old_and_new_dates() -> None:
 
 @functools.cache
 def _correct(amount: str) -> Plan:
-    return _plan(AccountFilter(batch="Two year"), UpdateSpec(opening_balance=Money(amount, "USD")))
+    return _plan(*CORRECT[amount])
 
 
 def _opening_refusals(row: dict[str, str], amount: Decimal) -> set[RefusalCode]:
@@ -175,7 +167,7 @@ def _opening_refusals(row: dict[str, str], amount: Decimal) -> set[RefusalCode]:
     return codes
 
 
-_amounts = pytest.mark.parametrize("amount", ["0", "19.85", "60.00", "1.00001"])
+_amounts = pytest.mark.parametrize("amount", AMOUNTS)
 
 
 @_amounts
@@ -213,13 +205,12 @@ def test_a_corrected_opening_balance_moves_the_balance(amount: str) -> None:
     assert plan.totals.money == {}
 
 
-_said = pytest.mark.parametrize("charge", [None, True, False])
+_said = pytest.mark.parametrize("charge", CHARGES)
 
 
 @functools.cache
 def _activate(*, charge: bool | None) -> Plan:
-    spec = UpdateSpec(activation=ActivateOn("2026-12-01"), distributor=AssignDistributor("kiosk", charge=charge))
-    return _plan(AccountFilter(batch="Two year"), spec)
+    return _plan(*ACTIVATE[charge])
 
 
 def _owed(row: dict[str, str]) -> Decimal:
@@ -316,7 +307,7 @@ def test_a_dated_plan_ends_with_the_day_in_kyiv(*, charge: bool | None) -> None:
 
 @functools.cache
 def _move() -> Plan:
-    return _plan(AccountFilter(batch="One year", product="fiber"), UpdateSpec(product="phone-only"))
+    return _plan(*MOVE)
 
 
 def test_moving_to_a_product_without_addons_needs_none() -> None:
@@ -343,19 +334,18 @@ def test_a_refused_move_names_the_addons() -> None:
         assert reason.detail.rpartition(": ")[2].split(", ") == row["addons"].split("|")
 
 
-_BATCHES = pytest.mark.parametrize("batch", ["Month-to-month", "One year", "Two year"])
+_each_batch = pytest.mark.parametrize("batch", BATCHES)
 
 
 def _terminate(batch: str) -> Plan:
-    where = AccountFilter(batch=batch, control_numbers="1-50")
-    return _plan(where, UpdateSpec(status=StatusChange.TERMINATED))
+    return _plan(*TERMINATE[batch, StatusFilter.ALL_EXCEPT_CLOSED])
 
 
 def _first_fifty(batch: str) -> Iterator[dict[str, str]]:
     return (row for row in _rows() if row["batch"] == batch and _number(row) <= 50)
 
 
-@_BATCHES
+@_each_batch
 def test_a_termination_shows_what_it_strands(batch: str) -> None:
     """Funds left on debit accounts and debts of credit accounts are summed, and the registered ones counted."""
     plan = _terminate(batch)
@@ -370,7 +360,7 @@ def test_a_termination_shows_what_it_strands(batch: str) -> None:
     assert plan.totals.registered == sum(row["registered"] == "yes" for row in ends)
 
 
-@_BATCHES
+@_each_batch
 def test_a_termination_passes_over_the_closed(batch: str) -> None:
     """Closed accounts are not selected, and the plan names their control numbers."""
     plan = _terminate(batch)
@@ -383,11 +373,10 @@ def test_a_termination_passes_over_the_closed(batch: str) -> None:
     assert [number for item in named for number in range(int(item[0]), int(item[-1]) + 1)] == closed
 
 
-@_BATCHES
+@_each_batch
 def test_the_closed_are_refused_where_they_are_selected(batch: str) -> None:
     """A filter for any state selects closed accounts as well, and terminated is final."""
-    where = AccountFilter(batch=batch, control_numbers="1-50", status=StatusFilter.ANY)
-    plan = _plan(where, UpdateSpec(status=StatusChange.TERMINATED))
+    plan = _plan(*TERMINATE[batch, StatusFilter.ANY])
     closed = sum(row["state"] == "closed" for row in _first_fifty(batch))
     assert _counts(plan) == (50 - closed, 0, closed)
     assert plan.totals.refusals == {RefusalCode.ACCOUNT_TERMINATED: closed}
@@ -400,7 +389,7 @@ def test_the_command_line_counts_the_same(tmp_path: Path, capsys: pytest.Capture
     request.write_text(
         f'[filter]\nbatch = "Two year"\n[update]\nactivation = "2026-12-01"\ndistributor = {{ id = "kiosk"{charge} }}\n'
     )
-    files = ["--accounts", str(_FOLDER / "accounts.csv"), "--catalog", str(_FOLDER / "catalog.toml")]
+    files = ["--accounts", str(FOLDER / "accounts.csv"), "--catalog", str(FOLDER / "catalog.toml")]
     assert main(["preview", str(request), *files, "--now", "2026-11-23T10:00:00Z", "--json"]) == 0
     document: Any = json.loads(capsys.readouterr().out)
     plan = _activate(charge={"": None, ", charge = true": True, ", charge = false": False}[charge])

@@ -256,7 +256,8 @@ class LedgerTable:
         if field is None or field.write is None:
             return {}
         # A new row has no old values to keep.
-        return {column: replacement_traverse(new, {}, self._as_new) for column, new in field.write(value).items()}
+        keep_nothing: Any = self._as_new  # SQLAlchemy's name for the type of this function is private.
+        return {column: replacement_traverse(new, {}, keep_nothing) for column, new in field.write(value).items()}
 
     def _as_new(self, part: ExternallyTraversible, **_: object) -> ExternallyTraversible | None:
         return null() if isinstance(part, Column) and part.table is self.table else None
