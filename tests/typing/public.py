@@ -32,6 +32,9 @@ from account_batch import (
     plan_update,
 )
 from account_batch.spec import Marker
+from account_batch.store import LedgerEntry
+from account_batch.stores.sql import SqlStore
+from account_batch.stores.sql.mapping import AccountMapping
 
 
 def settings_are_told_apart(spec: UpdateSpec) -> None:
@@ -68,6 +71,18 @@ def constructors_take_what_is_natural() -> None:
     )
     assert_type(account.balance, Decimal)
     assert_type(account.effective_expiration, date | None)
+
+
+def a_database_is_a_store(mapping: AccountMapping, spec: UpdateSpec, catalog: Catalog, now: datetime) -> None:
+    """SqlStore plans, applies, and tells what it keeps."""
+    store = SqlStore("sqlite:///accounts.db", mapping=mapping).create()
+    assert_type(store, SqlStore)
+    plan = plan_update(store, AccountFilter(batch="B"), spec, catalog=catalog, now=now)
+    assert_type(apply_plan(plan, store, now=now), Report)
+    assert_type(store.load(plan.id), Plan)
+    assert_type(store.find(AccountFilter())[0], Account)
+    assert_type(store.transactions(plan.id), list[LedgerEntry])
+    assert_type(store.status(plan.id)[Outcome.STALE], int)
 
 
 def the_round_is_typed(store: MemoryStore, spec: UpdateSpec, catalog: Catalog, now: datetime) -> None:

@@ -1,5 +1,6 @@
 """A converter between values and plain documents that takes nothing for something else."""
 
+import functools
 import json
 from collections.abc import Callable
 from datetime import date, datetime
@@ -25,8 +26,12 @@ _ENUMS = {kind.__name__: kind for kind in (AccountKind, AccountState, UnifiedMes
 _Structured = TypeVar("_Structured")
 
 
+@functools.cache
 def strict_converter() -> cattrs.Converter:
-    """A converter with exact types, no unknown keys, money and dates as text, and tagged unions."""
+    """A converter with exact types, no unknown keys, money and dates as text, and tagged unions.
+
+    The same for everybody, who may not register anything with it: making one costs as much as reading a small plan.
+    """
     converter = cattrs.Converter(forbid_extra_keys=True)
     for kind in (str, int, bool):
         converter.register_structure_hook(kind, _exact)

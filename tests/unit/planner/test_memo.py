@@ -60,7 +60,7 @@ def _decided(
 ) -> tuple[list[int], _Made]:
     decisions = Decisions(request)
     numbers = decisions.decide_all(targets, charged or {})
-    return list(numbers), decisions.made
+    return [number for number in numbers if number is not None], decisions.made
 
 
 def _planned(request: Request, *targets: Account, charged: dict[str, frozenset[str]] | None = None) -> list[Outcome]:
