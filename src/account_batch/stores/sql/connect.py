@@ -170,6 +170,9 @@ class Database:
             raise self._translated(error) from error
         except SQLAlchemyError as error:
             raise StoreError(f"the database: {error}") from error
+        except self.engine.dialect.loaded_dbapi.Error as error:
+            # SQLAlchemy lets through what the driver says of a connection that the server closed meanwhile.
+            raise StoreError(f"the database: {error}") from error
         except OverflowError as error:
             raise ChangeRejectedError(f"the database cannot hold a number: {error}") from error
 

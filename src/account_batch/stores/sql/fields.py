@@ -36,7 +36,7 @@ from account_batch.stores.sql.expressions import (
     amount_to_minor,
     exact,
 )
-from account_batch.stores.sql.instants import Runs, Zones, instant_of, local_day_of, runs_of
+from account_batch.stores.sql.instants import Zones, calendar_of, instant_of, local_day_of
 from account_batch.stores.sql.types import SCALE, Amount, Day, Flag, Instant, Number, Text
 
 __all__ = [
@@ -276,13 +276,13 @@ def instant_date(
 
 def _zones(zones: str | Mapping[str, str], stored_in: str) -> Zones:
     if isinstance(zones, str):
-        return (((), runs_of(zones, stored_in)),)
+        return (((), calendar_of(zones, stored_in)),)
     customers: dict[str, list[str]] = {}
     for name, zone in zones.items():
         customers.setdefault(zone, []).append(name)
-    runs: dict[str, Runs] = {zone: runs_of(zone, stored_in) for zone in customers}
-    named = tuple((tuple(names), runs[zone]) for zone, names in customers.items())
-    return (*named, ((), runs_of("UTC", stored_in)))
+    calendars = {zone: calendar_of(zone, stored_in) for zone in customers}
+    named = tuple((tuple(names), calendars[zone]) for zone, names in customers.items())
+    return (*named, ((), calendar_of("UTC", stored_in)))
 
 
 def _date_literal(text: str, place: str) -> ColumnElement[Any]:

@@ -1,8 +1,8 @@
 """Calendar dates in columns of instants: exactly what calendar.local_date and calendar.first_instant say, as SQL.
 
-The day of an instant in a zone is the day of (instant + offset). Where zones have days without midnight, or with two,
-the offset that counts is not that of the clock: it is midnight of the day less the day's first instant. It stays the
-same over runs of days, which SQL searches.
+The day of an instant in a zone is the day of (instant + offset), with the offset that the clock has then. The first
+instant of a day is (midnight - offset), where the offset is not that of the clock if the zone has that day without a
+midnight, or with two. Both offsets stay the same for months: SQL searches the steps between them.
 """
 
 import zoneinfo
@@ -11,6 +11,7 @@ from datetime import date, datetime, time, timedelta
 from itertools import islice, pairwise
 from typing import Any, TypeAlias
 
+import attrs
 from sqlalchemy import ColumnElement, literal, type_coerce
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -21,7 +22,7 @@ from account_batch.calendar import first_instant, is_zone
 from account_batch.errors import InvalidValueError
 from account_batch.stores.sql.types import Day, Text
 
-__all__ = ["Runs", "Zones", "instant_of", "local_day_of", "runs_of"]
+__all__ = ["Calendar", "Runs", "Zones", "calendar_of", "instant_of", "local_day_of", "runs_of"]
 
 _EPOCH = date(1970, 1, 1)
 _DAYS = (date(2070, 1, 1) - _EPOCH).days
@@ -32,8 +33,60 @@ _BLOCK = 16
 Runs: TypeAlias = tuple[tuple[int, int], ...]
 """The first day, counted from 1970, of each run of days with the same offset, and that offset in seconds."""
 
-Zones: TypeAlias = tuple[tuple[tuple[str, ...], Runs], ...]
-"""Runs, and the customers that they hold for; the last ones hold for everybody else."""
+
+@attrs.frozen
+class Calendar:
+    """The calendar of a zone, for a column of instants.
+
+    Args:
+        steps: The first second, counted from 1970 on the clock of the column, of each offset that gives the date.
+        runs: The offsets that give the first instants of days.
+    """
+
+    steps: Runs
+    runs: Runs
+
+
+Zones: TypeAlias = tuple[tuple[tuple[str, ...], Calendar], ...]
+"""Calendars, and the customers that they hold for; the last one holds for everybody else."""
+
+
+def calendar_of(zone: str, stored_in: str) -> Calendar:
+    """The calendar of a zone; see runs_of.
+
+    A clock other than that of UTC shows some instants alike. There a date is read from its first instant on, which is
+    not the local date only where a calendar turns back to the day before for some minutes, as in St. John's until 2011.
+    """
+    runs = runs_of(zone, stored_in)
+    if stored_in == "UTC":
+        return Calendar(_steps(zoneinfo.ZoneInfo(zone)), runs)
+    switches = ((day * _DAY - max(before, after), after) for (_, before), (day, after) in pairwise(runs))
+    return Calendar((runs[0], *switches), runs)
+
+
+def _steps(calendar: zoneinfo.ZoneInfo) -> Runs:
+    """From which second in UTC on the clock has which offset."""
+
+    def noon(day: int) -> int:
+        return int(datetime.combine(_EPOCH + timedelta(days=day), time(12), calendar).timestamp())
+
+    def offset(second: int) -> int:
+        return _seconds(datetime.fromtimestamp(second, calendar))
+
+    steps = [(0, offset(noon(-1)))]
+    for week in range(0, _DAYS, 7):
+        if offset(noon(week + 6)) == steps[-1][1]:
+            continue
+        for day in range(week, week + 7):
+            last, first = noon(day - 1), noon(day)
+            after = offset(first)
+            if after == steps[-1][1]:
+                continue
+            while first - last > 1:
+                middle = (last + first) // 2
+                last, first = (last, middle) if offset(middle) == after else (middle, first)
+            steps.append((first, after))
+    return tuple(steps)
 
 
 def runs_of(zone: str, stored_in: str) -> Runs:
@@ -142,10 +195,9 @@ def _write_local_day(element: _LocalDay, compiler: SQLCompiler, **options: Any) 
     # Texts of SQLite come with a T or a blank in the middle; cut off at the second, they sort all the same.
     seen = f"replace({value}, 'T', ' ')" if name == "sqlite" else value
 
-    def offset(runs: Runs) -> str:
-        switches = [(day * _DAY - max(before, after), after) for (_, before), (day, after) in pairwise(runs)]
-        texts = [(_moment(seconds, name), after) for seconds, after in switches]
-        return _search(seen, texts, runs[0][1], lambda seconds: _span(seconds, name))
+    def offset(calendar: Calendar) -> str:
+        texts = [(_moment(first, name), seconds) for first, seconds in calendar.steps[1:]]
+        return _search(seen, texts, calendar.steps[0][1], lambda seconds: _span(seconds, name))
 
     shift = _by_customer(element.zones, others, offset)
     match name:
@@ -162,9 +214,9 @@ def _write_naive(element: _NaiveInstant | _AwareInstant, compiler: SQLCompiler, 
     day, *others = (f"({compiler.process(clause, **options)})" for clause in element.clauses)
     name = compiler.dialect.name
 
-    def offset(runs: Runs) -> str:
-        texts = [(_date(first, name), seconds) for first, seconds in runs[1:]]
-        return _search(day, texts, runs[0][1], lambda seconds: _span(-seconds, name))
+    def offset(calendar: Calendar) -> str:
+        texts = [(_date(first, name), seconds) for first, seconds in calendar.runs[1:]]
+        return _search(day, texts, calendar.runs[0][1], lambda seconds: _span(-seconds, name))
 
     shift = _by_customer(element.zones, others, offset)
     match name:
@@ -182,7 +234,7 @@ def _write_aware(element: _AwareInstant, compiler: SQLCompiler, **options: Any) 
     return f"({written} AT TIME ZONE 'UTC')" if compiler.dialect.name == "postgresql" else written
 
 
-def _by_customer(zones: Zones, others: Sequence[str], offset: Callable[[Runs], str]) -> str:
+def _by_customer(zones: Zones, others: Sequence[str], offset: Callable[[Calendar], str]) -> str:
     if len(zones) == 1:
         return offset(zones[0][1])
     customer, *names = others
