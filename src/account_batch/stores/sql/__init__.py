@@ -118,7 +118,9 @@ class SqlStore:
 
     def _check_tables(self) -> None:
         """Refuse what cannot keep a transaction, or would cut values silently."""
-        self._database.check(self._tables.view.tables())
+        mine = set(self._metadata.tables)
+        others = {(schema, name) for schema, name in self._tables.view.tables() if name not in mine}
+        self._database.check(self._tables.view.tables(), there=others)
 
     # Accounts.
 

@@ -3,11 +3,13 @@
 import sqlite3
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from account_batch.errors import AccountBatchError, ChangeRejectedError, StoreError
 
@@ -115,15 +117,20 @@ class Database:
             with self._connection() as connection:
                 connection.exec_driver_sql("PRAGMA journal_mode = WAL")
 
-    def check(self, tables: Collection[tuple[str | None, str]]) -> None:
+    def check(self, tables: Collection[tuple[str | None, str]], there: Collection[tuple[str | None, str]]) -> None:
         """Refuse what would lose or mix up values: tables without transactions, servers and files that are not exact.
 
         Args:
             tables: Schema and name of each; no schema is that of the connection.
+            there: Those of them that have to be there.
 
         Raises:
             StoreError: It names them.
         """
+        with self._connection() as connection:
+            for schema, name in sorted(there, key=str):
+                if not inspect(connection).has_table(name, schema=schema):
+                    raise StoreError(f"the database has no table {name}, which the mapping names")
         if self.dialect == "sqlite":
             with self._connection() as connection:
                 if str(connection.exec_driver_sql("PRAGMA encoding").scalar()) != "UTF-8":
@@ -241,7 +248,7 @@ def _engine(url: str) -> Engine:
         parsed = parsed.set(drivername=driver) if driver else parsed
         _supported(parsed.get_backend_name())
         # A connection that the server closed meanwhile is made anew.
-        return create_engine(parsed, pool_pre_ping=not parsed.drivername.startswith("sqlite"))
+        engine = create_engine(parsed, pool_pre_ping=not parsed.drivername.startswith("sqlite"))
     except ImportError as error:
         extra = "postgres" if url.startswith("postgres") else "mariadb"
         raise StoreError(f"the store's URL needs {error.name}; install account-batch[{extra}]") from None
@@ -250,6 +257,30 @@ def _engine(url: str) -> Engine:
             "the store's URL cannot be understood; write it like sqlite:///accounts.db or postgresql://host/name "
             f"({type(error).__name__})"
         ) from None
+    if engine.dialect.name == "sqlite" and engine.url.database:
+        _watch(engine, Path(engine.url.database))
+    return engine
+
+
+def _watch(engine: Engine, file: Path) -> None:
+    """Open a SQLite file anew that was taken away: a connection would go on writing what nobody finds any more."""
+
+    def identity() -> tuple[int, int] | None:
+        try:
+            status = file.stat()
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
+    def remember(_: object, record: ConnectionPoolEntry) -> None:
+        record.info["file"] = identity()
+
+    def look(_: object, record: ConnectionPoolEntry, __: object) -> None:
+        if record.info["file"] != identity():
+            raise DisconnectionError
+
+    event.listen(engine, "connect", remember)
+    event.listen(engine, "checkout", look)
 
 
 def _without_tables(said: str) -> StoreError:

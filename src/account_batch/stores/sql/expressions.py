@@ -10,7 +10,7 @@ from sqlalchemy.sql.visitors import InternalTraversal
 
 from account_batch.stores.sql.types import SCALE, Amount, LongText, Text, exact_collation
 
-__all__ = ["amount_from", "amount_from_minor", "amount_to", "amount_to_minor", "exact"]
+__all__ = ["amount_from", "amount_from_minor", "amount_to", "amount_to_minor", "exact", "naive_utc"]
 
 _UNIT = 10**SCALE
 
@@ -38,6 +38,11 @@ def amount_from_minor(value: ColumnElement[Any], digits: int) -> ColumnElement[A
 def amount_to_minor(value: ColumnElement[Any], digits: int) -> ColumnElement[Any]:
     """An amount as a whole number of minor units."""
     return _AmountToMinor(value, digits)
+
+
+def naive_utc(instant: ColumnElement[Any]) -> ColumnElement[Any]:
+    """An instant of ours as columns without a zone hold it, in UTC."""
+    return _NaiveUtc(instant)
 
 
 class _Exact(FunctionElement[str]):
@@ -83,6 +88,22 @@ def _argument(element: FunctionElement[Any], compiler: SQLCompiler, options: dic
     """The argument, in parentheses: it may be a sum."""
     (argument,) = element.clauses
     return f"({compiler.process(argument, **options)})"
+
+
+class _NaiveUtc(FunctionElement[Any]):
+    inherit_cache = True
+
+
+@compiles(_NaiveUtc)
+def _write_naive_utc(element: _NaiveUtc, compiler: SQLCompiler, **options: Any) -> str:
+    value = _argument(element, compiler, options)
+    match compiler.dialect.name:
+        case "sqlite":
+            return f"strftime('%Y-%m-%d %H:%M:%f000', {value})"
+        case "postgresql":
+            return f"({value} AT TIME ZONE 'UTC')"
+        case _:
+            return value
 
 
 @compiles(_Exact)

@@ -232,7 +232,7 @@ class SqlFreezer:
 
     def keep(self, plan: Plan) -> None:
         """Write the plan, and its decisions in the form that applies them set-wise."""
-        self._view.check([group.decision for group in plan.groups])
+        self._view.check(plan.spec, [group.decision for group in plan.groups])
         journal, number = self._journal, self._number
         rows = [
             self._decision(place, words, group, plan.groups[group])

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Date,
+    DateTime,
     Integer,
     Numeric,
     String,
@@ -29,7 +30,7 @@ from sqlalchemy.types import NullType, TypeEngine
 from account_batch.account import Account
 from account_batch.errors import InvalidValueError, nearest
 from account_batch.frozen import FrozenMapping
-from account_batch.stores.sql.expressions import exact
+from account_batch.stores.sql.expressions import exact, naive_utc
 from account_batch.stores.sql.fields import (
     Field,
     Writes,
@@ -86,7 +87,9 @@ _NULL_IS: Mapping[str, object] = FrozenMapping(
 )
 
 
-def _adapt(name: str, source: object, kind: type[TypeEngine[Any]], *, optional: bool) -> Field:
+def _adapt(  # noqa: C901  # One case for each kind of column.
+    name: str, source: object, kind: type[TypeEngine[Any]], *, optional: bool
+) -> Field:
     """A field with the canonical type, whatever the type of its column is.
 
     Raises:
@@ -109,6 +112,8 @@ def _adapt(name: str, source: object, kind: type[TypeEngine[Any]], *, optional: 
         return _as_flag(source)
     if kind is Amount and isinstance(read.type, Numeric | String | Integer | Number) and isinstance(read, Column):
         return amount(read)
+    if kind is Instant and isinstance(read.type, DateTime) and isinstance(read, Column):
+        return Field(read=type_coerce(read, Instant()), write=lambda value: {read: naive_utc(value)})
     if kind is Day and isinstance(read.type, Date):
         return attrs.evolve(source, read=type_coerce(read, Day()))
     raise _misfit(name, read.type, kind)
@@ -277,6 +282,7 @@ class AccountMapping:
 
     A field that is not mapped has the default of Account, and cannot be filtered by or set.
 
+    >>> from sqlalchemy import Column, Integer, MetaData, String, Table
     >>> users = Table("users", MetaData(), Column("number", String(20), primary_key=True), Column("plan", Integer))
     >>> AccountMapping(
     ...     table=users,

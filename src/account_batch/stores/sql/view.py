@@ -14,11 +14,21 @@ from account_batch.account import Account
 from account_batch.decision import Decision, ShiftBalance, Transaction
 from account_batch.errors import StoreError
 from account_batch.money import plain
+from account_batch.spec import StatusChange, UpdateSpec
 from account_batch.stores.sql.mapping import AccountMapping, AddonTable, DetailTable, LedgerTable
 from account_batch.stores.sql.raw import as_raw
 from account_batch.stores.sql.types import FIELD_TYPES, Flag, LongText
 
 __all__ = ["View", "says"]
+
+# What a setting is about, where it is not a field of the same name.
+_FIELDS = {
+    "activation": "activation_date",
+    "expiration": "expiration_date",
+    "status": "blocked",
+    "charge": "balance",
+    "refund": "balance",
+}
 
 _DEFAULTS = {field.name: field.default for field in attrs.fields(Account) if field.default is not attrs.NOTHING}
 
@@ -119,18 +129,15 @@ class View:
             raise StoreError(f"{field}: the mapping has no way to write it; give its Field a write")
         return mapped.write(value)
 
-    def check(self, decisions: Sequence[Decision]) -> None:
-        """Refuse what the tables have no place for, and two fields in one column.
+    def check(self, spec: UpdateSpec | None, decisions: Sequence[Decision]) -> None:
+        """Refuse what the tables have no place for, also where it would change nothing, and two fields in one column.
 
         Raises:
             StoreError: It names the field.
         """
-        columns: dict[str, str] = {}
-        for field in dict.fromkeys(field for decision in decisions for field in decision.fields):
-            for column in self.write(field, self.read(field)) if field != "addons" else {self.addon_table.addon: None}:
-                other = columns.setdefault(str(column), field)
-                if other != field:
-                    raise StoreError(f"{field}: the tables keep it in {column}, as they do {other}; set one at a time")
+        if spec is not None:
+            self._check_settings(spec)
+        self._check_columns(dict.fromkeys(field for decision in decisions for field in decision.fields))
         for decision in decisions:
             for step in decision.assignments:
                 value = step.amount if isinstance(step, ShiftBalance) else getattr(step, "value", None)
@@ -138,6 +145,25 @@ class View:
                     _check_places(step.field, value, self.mapping.fields[step.field].places)
             for transaction in decision.transactions:
                 self._check_bookable(transaction)
+
+    def _check_settings(self, spec: UpdateSpec) -> None:
+        for setting in spec.settings():
+            field = "state" if spec.status is StatusChange.TERMINATED else _FIELDS.get(setting, setting)
+            if field != "addons":
+                self.field(field)
+            elif self.mapping.addons is None:
+                raise _lacking(field)
+
+    def _check_columns(self, fields: Iterable[str]) -> None:
+        columns: dict[str, str] = {}
+        for field in fields:
+            if field != "addons":
+                for column in self.write(field, self.read(field)):
+                    other = columns.setdefault(str(column), field)
+                    if other != field:
+                        raise StoreError(
+                            f"{field}: the tables keep it in {column}, as they do {other}; set one at a time"
+                        )
 
     def _check_bookable(self, transaction: Transaction) -> None:
         for field in attrs.fields(Transaction):

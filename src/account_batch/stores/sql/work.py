@@ -33,7 +33,7 @@ from sqlalchemy import (
 
 from account_batch.account import Account
 from account_batch.decision import CHANGEABLE, Assign, Decision, Outcome, Reason, ShiftBalance
-from account_batch.errors import ChangeRejectedError, PlanError, StoreError
+from account_batch.errors import ChangeRejectedError, StoreError
 from account_batch.plan import Target
 from account_batch.questions import HasTransaction
 from account_batch.report import AccountOutcome
@@ -138,9 +138,20 @@ class SqlWork:
         return ~exists(recorded.correlate(target))
 
     def _mark(self, connection: Connection) -> Any:
-        """The key up to which everything has an outcome."""
-        chunk = self._journal.chunk
-        return connection.execute(select(func.max(chunk.c.last_key)).where(chunk.c.plan == self._kept.number)).scalar()
+        """The key up to which everything has an outcome.
+
+        Raises:
+            StoreError: The plan is gone, or the database is another one by now.
+        """
+        plan, chunk = self._journal.plan, self._journal.chunk
+        mark = select(func.max(chunk.c.last_key)).where(chunk.c.plan == plan.c.number).scalar_subquery()
+        query = select(mark).where(plan.c.number == self._kept.number, plan.c.id == self._plan.id)
+        found = connection.execute(query).one_or_none()
+        if found is None:
+            raise StoreError(
+                f"plan {self._plan.id}: the store keeps it no longer; it was discarded, or this is another database"
+            )
+        return found[0]
 
     def tally(self) -> Tally:
         """What is recorded, by any worker."""
@@ -275,9 +286,7 @@ class SqlWork:
     def _lock_plan(self, connection: Connection) -> None:
         """Let one worker at a time apply a plan; SQLite, which has one writer anyway, knows no locks of rows."""
         plan = self._journal.plan
-        locked = select(plan.c.number).where(plan.c.number == self._kept.number).with_for_update()
-        if connection.execute(locked).first() is None:
-            raise PlanError(f"plan {self._plan.id}: it was discarded")
+        connection.execute(select(plan.c.number).where(plan.c.number == self._kept.number).with_for_update())
 
     def _lock_accounts(self, connection: Connection, left: Sequence[ColumnElement[bool]]) -> None:
         """Lock the accounts in the order of the key, before anything about them is read."""
