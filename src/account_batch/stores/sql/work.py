@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
     Integer,
@@ -35,7 +36,7 @@ from account_batch.account import Account
 from account_batch.decision import CHANGEABLE, Assign, Decision, Outcome, Reason, ShiftBalance
 from account_batch.errors import ChangeRejectedError, StoreError
 from account_batch.plan import Target
-from account_batch.questions import HasTransaction
+from account_batch.questions import HasTransaction, Question
 from account_batch.report import AccountOutcome
 from account_batch.store import Commit, Tally, why_stale
 from account_batch.stores.sql.accounts import read_accounts
@@ -107,8 +108,18 @@ class SqlWork:
         asked = {question for group in changing for question, _ in group.facts}
         self._masks = kept.layout.masks(asked)
         self._references = [question.reference for question in asked if isinstance(question, HasTransaction)]
+        moves = any(_shift(decision) for decision in self._decisions)
+        # MariaDB's UPDATE locks row by row, in the order of the key, and compares what it locked. That is enough where
+        # the facts are columns of the row and nothing was read before.
+        self._alone = not moves and all(self._is_column(question) for question in asked)
         self._keys_of: dict[str, Any] = {}
         self._canary = self._find_canary(canary)
+
+    def _is_column(self, question: Question) -> bool:
+        if isinstance(question, HasTransaction) or "addons" in question.reads:
+            return False
+        mapped = (self._view.mapping.fields.get(field) for field in question.reads)
+        return all(field is None or isinstance(field.read, Column) for field in mapped)
 
     # What is left, and what is done.
 
@@ -296,7 +307,7 @@ class SqlWork:
             rows = self._changing(key, and_then=accounts).where(*left)
             locked = rows.order_by(key).with_for_update(of=table).subquery()
             connection.execute(select(func.count()).select_from(locked)).one()
-        elif self._database.dialect == "mysql":
+        elif self._database.dialect == "mysql" and not self._alone:
             # The order of the join is that of locking: targets are read in the order of their primary key.
             rows = self._changing(func.count(), and_then=accounts).where(*left)
             connection.execute(rows.with_for_update()).one()
