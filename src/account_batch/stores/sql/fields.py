@@ -18,6 +18,7 @@ from sqlalchemy import (
     Integer,
     Numeric,
     String,
+    and_,
     case,
     cast,
     func,
@@ -36,7 +37,7 @@ from account_batch.stores.sql.expressions import (
     amount_to_minor,
     exact,
 )
-from account_batch.stores.sql.instants import Zones, calendar_of, instant_of, local_day_of
+from account_batch.stores.sql.instants import Zones, calendar_of, instant_of, is_before, local_day_of
 from account_batch.stores.sql.types import SCALE, Amount, Day, Flag, Instant, Number, Text
 
 __all__ = [
@@ -80,12 +81,16 @@ class Field:
         places: How many decimals of an amount it can hold.
         raw: For texts in a column with a collation of its own: that column, which equals whatever read equals, and
             more. A condition on both finds by an index what a condition on read decides.
+        is_set: Whether there is a value, where that is easier to say than the value.
+        on_or_before: Likewise for dates, whether there is one on or before a day.
     """
 
     read: ColumnElement[Any]
     write: Callable[[ColumnElement[Any]], Writes] | None = None
     places: int = SCALE
     raw: Column[Any] | None = None
+    is_set: ColumnElement[bool] | None = None
+    on_or_before: Callable[[date], ColumnElement[bool]] | None = None
 
 
 def unset(kind: type[TypeEngine[Any]]) -> ColumnElement[Any]:
@@ -228,8 +233,14 @@ def enabled_date(flag: Column[Any], source: "Column[Any] | Field", on: Code = "Y
             **{kept: case((value.is_(None), kept), else_=new) for kept, new in written.items()},
         }
 
-    read = case((_is_code(flag, on), day), else_=None)
-    return Field(read=type_coerce(read, Day()), write=None if dated.write is None else write)
+    enabled = _is_code(flag, on)
+    reached = dated.on_or_before
+    return Field(
+        read=type_coerce(case((enabled, day), else_=None), Day()),
+        write=None if dated.write is None else write,
+        is_set=and_(enabled, day.is_not(None) if dated.is_set is None else dated.is_set),
+        on_or_before=None if reached is None else lambda day: and_(enabled, reached(day)),
+    )
 
 
 def instant_date(
@@ -269,9 +280,13 @@ def instant_date(
         return {source: instant if none is None else case((value.is_(None), none), else_=instant)}
 
     read = local_day_of(source, who, runs)
+    is_set: ColumnElement[bool] = source.is_not(None)
     if none is not None:
         read = type_coerce(case((source == none, None), else_=read), Day())
-    return Field(read=read, write=write)
+        is_set = and_(is_set, source != none)
+    return Field(
+        read=read, write=write, is_set=is_set, on_or_before=lambda day: and_(is_set, is_before(source, who, runs, day))
+    )
 
 
 def _zones(zones: str | Mapping[str, str], stored_in: str) -> Zones:

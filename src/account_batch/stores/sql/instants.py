@@ -12,7 +12,7 @@ from itertools import islice, pairwise
 from typing import Any, TypeAlias
 
 import attrs
-from sqlalchemy import ColumnElement, literal, type_coerce
+from sqlalchemy import Boolean, ColumnElement, literal, type_coerce
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -22,7 +22,7 @@ from account_batch.calendar import first_instant, is_zone
 from account_batch.errors import InvalidValueError
 from account_batch.stores.sql.types import Day, Text
 
-__all__ = ["Calendar", "Runs", "Zones", "calendar_of", "instant_of", "local_day_of", "runs_of"]
+__all__ = ["Calendar", "Runs", "Zones", "calendar_of", "instant_of", "is_before", "local_day_of", "runs_of"]
 
 _EPOCH = date(1970, 1, 1)
 _DAYS = (date(2070, 1, 1) - _EPOCH).days
@@ -157,6 +157,13 @@ def instant_of(
     return (_AwareInstant if aware else _NaiveInstant)(day, customer, zones)
 
 
+def is_before(
+    instant: ColumnElement[Any], customer: ColumnElement[str] | None, zones: Zones, day: date
+) -> ColumnElement[bool]:
+    """Whether an instant is before the first one of the day after some day: what its date decides, without the date."""
+    return type_coerce(_Before(instant, customer, zones, (day - _EPOCH).days + 1), Boolean())
+
+
 class _Zoned(FunctionElement[Any]):
     """The runs are part of the expression, and no parameters."""
 
@@ -177,6 +184,20 @@ class _LocalDay(_Zoned):
     inherit_cache = True
 
 
+class _Before(_Zoned):
+    """The day, counted from 1970, is part of the expression too."""
+
+    inherit_cache = True
+    _traverse_internals = [  # noqa: RUF012  # As SQLAlchemy declares it.
+        *_Zoned._traverse_internals,  # noqa: SLF001  # See above.
+        ("day", InternalTraversal.dp_plain_obj),
+    ]
+
+    def __init__(self, value: ColumnElement[Any], customer: ColumnElement[str] | None, zones: Zones, day: int) -> None:
+        super().__init__(value, customer, zones)
+        self.day = day
+
+
 class _NaiveInstant(_Zoned):
     inherit_cache = True
 
@@ -185,15 +206,32 @@ class _AwareInstant(_Zoned):
     inherit_cache = True
 
 
-@compiles(_LocalDay)
-def _write_local_day(element: _LocalDay, compiler: SQLCompiler, **options: Any) -> str:
+def _seen(element: _Zoned, compiler: SQLCompiler, options: dict[str, Any]) -> tuple[str, str, list[str]]:
+    """The value, the same as it compares with moments, and the other clauses."""
     value, *others = (f"({compiler.process(clause, **options)})" for clause in element.clauses)
-    name = compiler.dialect.name
     (argument, *_) = element.clauses
-    if name == "postgresql" and getattr(argument.type, "timezone", False):
+    if compiler.dialect.name == "postgresql" and getattr(argument.type, "timezone", False):
         value = f"({value} AT TIME ZONE 'UTC')"
     # Texts of SQLite come with a T or a blank in the middle; cut off at the second, they sort all the same.
-    seen = f"replace({value}, 'T', ' ')" if name == "sqlite" else value
+    return value, f"replace({value}, 'T', ' ')" if compiler.dialect.name == "sqlite" else value, others
+
+
+@compiles(_Before)
+def _write_before(element: _Before, compiler: SQLCompiler, **options: Any) -> str:
+    _, seen, others = _seen(element, compiler, options)
+
+    def begins(calendar: Calendar) -> str:
+        runs = calendar.runs
+        offset = next((offset for first, offset in reversed(runs) if first <= element.day), runs[0][1])
+        return _moment(element.day * _DAY - offset, compiler.dialect.name)
+
+    return f"({seen} < {_by_customer(element.zones, others, begins)})"
+
+
+@compiles(_LocalDay)
+def _write_local_day(element: _LocalDay, compiler: SQLCompiler, **options: Any) -> str:
+    value, seen, others = _seen(element, compiler, options)
+    name = compiler.dialect.name
 
     def offset(calendar: Calendar) -> str:
         texts = [(_moment(first, name), seconds) for first, seconds in calendar.steps[1:]]

@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import assert_never
 
-from sqlalchemy import ColumnElement, Integer, and_, case, func, literal, literal_column, or_
+from sqlalchemy import ColumnElement, Integer, and_, case, func, literal, literal_column, not_, or_
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -39,7 +39,7 @@ def conditions(where: AccountFilter, view: View) -> Iterator[ColumnElement[bool]
     """
     for name in ("batch", "customer", "product"):
         if (text := getattr(where, name)) is not None:
-            yield view.field(name) == text
+            yield from view.equals(name, text)
     if where.control_numbers is not None:
         yield _in_ranges(view.field("control_number"), where.control_numbers.ranges)
     if where.account_id is not None:
@@ -58,8 +58,9 @@ def _flags(where: AccountFilter, view: View) -> Iterator[ColumnElement[bool]]:
     if where.blocked is not None:
         yield says(view.field("blocked"), where.blocked)
     if where.used is not None:
-        used = view.field("first_used_on")
-        yield used.is_not(None) if where.used else used.is_(None)
+        view.field("first_used_on")
+        used = view.is_set("first_used_on")
+        yield used if where.used else not_(used)
 
 
 def _states(status: StatusFilter) -> list[str]:
@@ -142,7 +143,7 @@ def holds(question: Question, view: View) -> ColumnElement[bool]:  # noqa: C901 
     """Whether the answer to a yes or no question is yes; NULL is no."""
     match question:
         case IsSet(field=field):
-            return view.read(field).is_not(None)
+            return view.is_set(field)
         case Equals(field="addons", value=frozenset() as addons):
             return view.addons_are(addons)
         case Equals(field=field, value=value):
@@ -152,7 +153,7 @@ def holds(question: Question, view: View) -> ColumnElement[bool]:  # noqa: C901 
         case OnOrBefore(moment="availability_end", day=day):
             return _all_set(day, view, view.read("availability_days"))
         case OnOrBefore(moment=field, day=day):
-            return view.read(field) <= day
+            return view.on_or_before(field, day)
         case FundsCover(amount=amount, opening=None):
             return view.read("balance") >= amount
         case FundsCover(opening=Decimal()):
@@ -171,11 +172,12 @@ def holds(question: Question, view: View) -> ColumnElement[bool]:  # noqa: C901 
 def _all_set(day: date, view: View, days: ColumnElement[int] | None) -> ColumnElement[bool]:
     """Whether the latest of first usage and last recharge is set and on or before a day, or so many days before it."""
     fixed = literal(day, Day())
-    moments = [view.read("first_used_on"), view.read("last_recharged_on")]
+    moments = ("first_used_on", "last_recharged_on")
     early = [
-        or_(moment.is_(None), moment <= fixed if days is None else _DaysUntil(moment, fixed) >= days)
+        or_(
+            not_(view.is_set(moment)),
+            view.on_or_before(moment, day) if days is None else _DaysUntil(view.read(moment), fixed) >= days,
+        )
         for moment in moments
     ]
-    return and_(
-        or_(*(moment.is_not(None) for moment in moments)), *early, *([] if days is None else [days.is_not(None)])
-    )
+    return and_(or_(*map(view.is_set, moments)), *early, *([] if days is None else [days.is_not(None)]))

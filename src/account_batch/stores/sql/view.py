@@ -1,6 +1,7 @@
 """View: what every field of an account is in SQL, and how it is written, over the tables of a mapping."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -105,6 +106,28 @@ class View:
         if mapped is not None:
             return mapped.read
         return literal(as_raw(_DEFAULTS[field]), FIELD_TYPES[field]())
+
+    def is_set(self, field: str) -> ColumnElement[bool]:
+        """Whether a field has a value."""
+        mapped = self.mapping.fields.get(field)
+        known = None if mapped is None else mapped.is_set
+        return self.read(field).is_not(None) if known is None else known
+
+    def on_or_before(self, field: str, day: date) -> ColumnElement[bool]:
+        """Whether a date is set, and on or before a day."""
+        mapped = self.mapping.fields.get(field)
+        known = None if mapped is None else mapped.on_or_before
+        return self.read(field) <= day if known is None else known(day)
+
+    def equals(self, field: str, text: str) -> Iterator[ColumnElement[bool]]:
+        """Yield the conditions for a field to be a text; one of them can use an index of the user's column.
+
+        Raises:
+            StoreError: The tables lack the field.
+        """
+        yield self.field(field) == text
+        if (raw := self.mapping.fields[field].raw) is not None:
+            yield raw == text
 
     def field(self, field: str) -> ColumnElement[Any]:
         """The value of a field that is needed.
