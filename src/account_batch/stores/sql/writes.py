@@ -95,7 +95,9 @@ class Writes:
         """Whether an account is as it was: the facts that were read, and the old values that are no facts."""
         target, decision, view = self._journal.target, self._journal.decision, self._view
         # Tables of the user's may give the key of an account that is gone to another one.
-        fresh: list[ColumnElement[bool]] = [view.read("id") == target.c.account_id]
+        # SQLite must not look them up by the id for that, and so the id is part of an expression.
+        same_id = func.coalesce(view.read("id"), literal("", Text()), type_=Text()) == target.c.account_id
+        fresh: list[ColumnElement[bool]] = [same_id]
         for number, word in enumerate(self._kept.layout.expressions(view, self._masks)):
             if self._masks[number]:
                 mask = decision.c[f"mask_{number}"]
