@@ -120,8 +120,9 @@ class Stored(Sequence[_Item], Generic[_Item]):
         return self._count
 
     def __iter__(self) -> Iterator[_Item]:
-        with self._reading() as connection:
-            yield from map(self._make, connection.execute(self._rows, execution_options={"yield_per": _PAGE}))
+        options = {"yield_per": _PAGE}
+        with self._reading() as connection, connection.execute(self._rows, execution_options=options) as rows:
+            yield from map(self._make, rows)
 
     @overload
     def __getitem__(self, index: int) -> _Item: ...
