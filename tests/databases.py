@@ -8,13 +8,14 @@ import tempfile
 import uuid
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 
 import pytest
 from hypothesis import Phase, settings
 from sqlalchemy import URL, Connection, Engine, create_engine, inspect, make_url, text
+from sqlalchemy.exc import OperationalError
 
 from account_batch import Account
 from account_batch.stores.sql import SqlStore
@@ -170,5 +171,6 @@ def _drop(server: Engine, name: str) -> None:
             text("SELECT id FROM information_schema.processlist WHERE db = :name"), {"name": name}
         )
         for other in others.scalars().all():
-            connection.execute(text(f"KILL {other}"))
+            with suppress(OperationalError):  # It ended by itself meanwhile.
+                connection.execute(text(f"KILL {other}"))
         connection.execute(text(f"DROP DATABASE {name}"))
