@@ -13,6 +13,7 @@ import attrs
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Integer,
     Row,
     exists,
     func,
@@ -30,6 +31,7 @@ from account_batch.store import Commit, Tally, why_stale
 from account_batch.stores.sql.accounts import read_accounts
 from account_batch.stores.sql.connect import Database, savepoint
 from account_batch.stores.sql.journal import Kept, StoredOutcomes, Tables, dump_reasons
+from account_batch.stores.sql.types import Number
 from account_batch.stores.sql.view import says
 from account_batch.stores.sql.writes import Writes
 
@@ -233,22 +235,26 @@ class SqlWork:
     def _carry_out(self, connection: Connection, part: _Part, now: datetime) -> Sequence[AccountOutcome]:
         self._lock_plan(connection)
         left = self._left(connection, part)
-        self._writes.lock(connection, left)
+        # Not every optimizer sees that the keys of accounts are in the same range as those of targets. Of texts, which
+        # may have another collation there, that is not certain.
+        number = isinstance(self._view.key.type, Integer | Number)
+        bounds = self._within(connection, part, self._view.key) if number else []
+        self._writes.lock(connection, [*left, *bounds])
         stale: Sequence[AccountOutcome] = ()
         with savepoint(connection) as undo:
-            applied = self._writes.fields(connection, left)
+            applied = self._writes.fields(connection, left, bounds)
             if applied != part.count:
                 undo()
                 expected = connection.execute(self._writes.changing(func.count()).where(*left)).scalar_one()
                 stale = self._find_stale(connection, left, now)
                 self._insert_outcomes(connection, stale)
                 left.append(self._not_recorded())
-                applied = self._writes.fields(connection, left)
+                applied = self._writes.fields(connection, left, bounds)
                 if applied != expected - len(stale):
                     raise ChangeRejectedError(
                         "the database wrote fewer accounts than it was told to, and does not say why"
                     )
-        self._writes.addons(connection, left, lambda key: self._within(connection, part, key))
+        self._writes.addons(connection, left, lambda key: self._within(connection, part, key) if number else [])
         self._writes.ledger(connection, left, now)
         self._record_applied(connection, part, left, now, applied)
         return stale

@@ -9,7 +9,6 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
-    Integer,
     Select,
     Table,
     and_,
@@ -31,7 +30,7 @@ from account_batch.questions import HasTransaction, Question
 from account_batch.stores.sql.journal import BEFORE, Kept, Tables, then
 from account_batch.stores.sql.raw import as_raw
 from account_batch.stores.sql.translate import conditions
-from account_batch.stores.sql.types import Instant, Number, Text
+from account_batch.stores.sql.types import Instant, Text
 from account_batch.stores.sql.view import says
 
 __all__ = ["Writes"]
@@ -111,14 +110,22 @@ class Writes:
             fresh += conditions(self._plan.where, view)
         return fresh
 
-    def fields(self, connection: Connection, left: Sequence[ColumnElement[bool]]) -> int:
-        """Write the fields of the accounts that are fresh, after noting the balances that move; how many they are."""
+    def fields(
+        self, connection: Connection, left: Sequence[ColumnElement[bool]], bounds: Sequence[ColumnElement[bool]]
+    ) -> int:
+        """Write the fields of the accounts that are fresh, after noting the balances that move; how many they are.
+
+        Args:
+            connection: Has the transaction.
+            left: Which targets.
+            bounds: What is certain of their accounts.
+        """
         target, decision, view = self._journal.target, self._journal.decision, self._view
         if any(_shift(known) for known in self._decisions):
             balance = self._journal.balance
             moved = self.changing(
                 target.c.plan, target.c.key, view.read("balance"), and_then=(view.table, view.key == target.c.key)
-            ).where(decision.c.shift != _NOTHING, *left)
+            ).where(decision.c.shift != _NOTHING, *left, *bounds)
             connection.execute(insert(balance).from_select(["plan", "key", "before"], moved))
         values = self._new_values() or {view.key: view.key}
         written = (
@@ -130,6 +137,7 @@ class Writes:
                 says(decision.c.changes, True),
                 view.key == target.c.key,
                 *left,
+                *bounds,
                 *self.fresh(),
             )
         )
@@ -186,10 +194,7 @@ class Writes:
         taken = select(addon.c.addon).where(named, this, says(addon.c.added, False)).correlate(decision, table.table)
         goes = or_(and_(decision.c.new_addons.is_not(None), ~exists(given)), exists(taken))
         accounts = self.changing(target.c.key).where(target.c.key == table.account, *left, goes)
-        # Which keys are in a range of texts depends on the collation, which may be another one there.
-        number = isinstance(self._view.key.type, Integer | Number)
-        bounds = within(table.account) if number else ()
-        connection.execute(delete(table.table).where(*bounds, exists(accounts.correlate(table.table))))
+        connection.execute(delete(table.table).where(*within(table.account), exists(accounts.correlate(table.table))))
         there = select(literal(1)).where(table.account == target.c.key, table.read == addon.c.addon)
         new = self.changing(target.c.key, addon.c.addon, and_then=(addon, named)).where(
             says(addon.c.added, True), *left, ~exists(there.correlate(target, addon))
