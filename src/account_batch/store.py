@@ -12,9 +12,9 @@ import attrs
 from account_batch.account import Account, AccountKind
 from account_batch.decision import Outcome, Reason, Transaction, TransactionKind, value_after
 from account_batch.filters import AccountFilter
-from account_batch.money import Money
+from account_batch.money import Money, plain
 from account_batch.plan import Group, Plan, Target, Targets
-from account_batch.questions import Answer, Question, answer
+from account_batch.questions import Answer, FundsCover, HasTransaction, Question, answer
 from account_batch.report import AccountOutcome
 from account_batch.spec import UpdateSpec
 
@@ -298,12 +298,21 @@ def why_stale(
             reasons[field] = Reason(field=field, detail="changed since planning")
     for question, known in group.facts:
         if answer(question, account, has_transaction) != known:
-            reasons.setdefault(
-                question.about, Reason(field=question.about, detail=f"changed since planning: {question}")
-            )
+            reasons.setdefault(question.about, Reason(field=question.about, detail=_since_planning(question)))
     if plan.terminates and not reasons and not plan.where.matches(account):
         reasons["filter"] = Reason(field="filter", detail="the filter no longer means the account")
     return tuple(reasons.values())
+
+
+def _since_planning(question: Question) -> str:
+    """What a person would say of an answer that has changed."""
+    match question:
+        case HasTransaction(reference=reference):
+            return f'changed since planning: transactions with the reference "{reference}"'
+        case FundsCover(amount=amount):
+            return f"changed since planning: whether it covers {plain(amount)}"
+        case _:
+            return "changed since planning"
 
 
 def account_after(plan: Plan, target: Target, account: Account) -> Account:

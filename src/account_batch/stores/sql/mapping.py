@@ -377,7 +377,8 @@ def _check_key(table: Table, key: Column[Any]) -> None:
     alone = [set(table.primary_key.columns.keys())]
     alone += [set(each.columns.keys()) for each in table.constraints if isinstance(each, UniqueConstraint)]
     alone += [set(each.columns.keys()) for each in table.indexes if each.unique]
-    if key.nullable or not (key.unique or names in alone):
+    # SQLite says of a primary key that it may be NULL, unless it is declared otherwise.
+    if (key.nullable and names != alone[0]) or not (key.unique or names in alone):
         raise InvalidValueError(f"mapping.key: {key} is not declared unique and NOT NULL; choose the primary key")
 
 
