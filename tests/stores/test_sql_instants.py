@@ -178,12 +178,11 @@ def test_not_set_stays_not_set(database: Engine) -> None:
     assert written(database, table, marked, [{"day": None}]) == [(datetime(1999, 1, 1), None)]  # noqa: DTZ001
 
 
+@pytest.mark.parametrize("database_url", ["postgres-wheel", "postgres"], indirect=True)
 def test_columns_with_a_zone(database_url: str) -> None:
     """An aware column of PostgreSQL is read and written by its instants, whatever the zone of the session is."""
     table = users(aware=True)
     engine = engine_of(database_url, table)
-    if engine.dialect.name != "postgresql":
-        pytest.skip("PostgreSQL alone keeps zones")
     field = instant_date(table.c.at, "Asia/Beirut")
     assert field.write is not None
     with engine.begin() as connection:

@@ -27,6 +27,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import mysql
+from sqlalchemy.exc import DataError
 
 from account_batch.account import AccountKind, AccountState
 from account_batch.errors import InvalidValueError
@@ -355,14 +356,16 @@ class TestDates:
         assert read(database, field) == [date(2027, 1, 1)] * 3
 
     def test_zero_dates_of_mariadb(self, database: Engine) -> None:
-        """No calendar has them, and MariaDB keeps them."""
-        if database.dialect.name == "postgresql":
-            pytest.skip("PostgreSQL has no such dates")
+        """No calendar has them, and MariaDB keeps them; PostgreSQL refuses to."""
         field = mapping(expiration_date=zero_date(USERS.c.day)).fields["expiration_date"]
         at = mapping(activation_date=instant_date(USERS.c.at, "Asia/Tokyo", sentinel="0000-00-00 00:00:00")).fields[
             "activation_date"
         ]
         fill(database, {})
+        if database.dialect.name == "postgresql":
+            with pytest.raises(DataError):
+                write(database, "expiration_date", field, None)
+            return
         write(database, "expiration_date", field, None)
         write(database, "activation_date", at, None)
         with database.connect() as connection:
