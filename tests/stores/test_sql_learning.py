@@ -187,7 +187,7 @@ def test_plan_files_without_targets_say_what_they_are(sqlite: SqlStore) -> None:
     plan = _same_plans(sqlite, [_account(1), _account(2)], UpdateSpec(charge=charge), _catalog())
     assert Plan.from_json(plan.to_json()).confirmation() == plan.confirmation()
     for key, message in (("examples", "a refusal has no example"), ("some", "neither a list nor")):
-        document = json.loads(plan.to_json()) | {"targets": {key: []}}
+        document = json.loads(plan.to_json()) | {"targets": {key: {}}}
         content = {key: value for key, value in document.items() if key != "checksum"}
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         document["checksum"] = sha256(text.encode()).hexdigest()
