@@ -243,6 +243,11 @@ class Decision:
         return Outcome.APPLIED if self.assignments or self.transactions else Outcome.UNCHANGED
 
     @property
+    def shift(self) -> Decimal:
+        """By how much the balance moves."""
+        return next((step.amount for step in self.assignments if isinstance(step, ShiftBalance)), Decimal(0))
+
+    @property
     def fields(self) -> tuple[str, ...]:
         """The fields that it writes."""
         return tuple(assignment.field for assignment in self.assignments)

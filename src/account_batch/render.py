@@ -33,7 +33,7 @@ from account_batch.spec import (
     StatusChange,
 )
 
-__all__ = ["printable", "render_html", "render_text"]
+__all__ = ["accounts_in_words", "printable", "render_html", "render_text"]
 
 _Row = tuple[str, str]
 
@@ -134,12 +134,12 @@ def _sections(plan: Plan, *, show_ids: bool) -> Iterator[_Section]:
 def _irreversible(plan: Plan) -> Iterator[_Row]:
     totals = plan.totals
     if ends := totals.effects.get(EffectKind.TERMINATED):
-        yield "terminated", f"{_accounts(ends)}, for ever"
-        yield "registered right now", _accounts(totals.registered)
+        yield "terminated", f"{accounts_in_words(ends)}, for ever"
+        yield "registered right now", accounts_in_words(totals.registered)
         yield "funds stranded", _amounts(totals.stranded_funds)
         yield "debts stranded", _amounts(totals.stranded_debts)
     if opened := totals.effects.get(EffectKind.ACTIVATED):
-        yield "activated", _accounts(opened)
+        yield "activated", accounts_in_words(opened)
     for (_, kind), amount in totals.money.items():
         yield f"{_words(kind.value)} booked", str(amount)
 
@@ -249,10 +249,11 @@ def _refusals(plan: Plan, *, show_ids: bool) -> Iterator[_Row]:
         shown = target.account_id if show_ids else mask(target.account_id)
         number = "" if target.control_number is None else f"control number {target.control_number}, "
         why = f"{_words(reason.field)}: {reason.detail}"
-        yield _words(code.value), f"{_accounts(count)}, for example {number}id {shown}: {why}"
+        yield _words(code.value), f"{accounts_in_words(count)}, for example {number}id {shown}: {why}"
 
 
-def _accounts(count: int) -> str:
+def accounts_in_words(count: int) -> str:
+    """So many accounts."""
     return f"{count} account" if count == 1 else f"{count} accounts"
 
 

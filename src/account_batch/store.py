@@ -29,6 +29,7 @@ __all__ = [
     "Tally",
     "Work",
     "account_after",
+    "counts_so_far",
     "ledger_entries",
     "why_stale",
 ]
@@ -202,6 +203,18 @@ class Tally:
 
     counts: Mapping[Outcome, int]
     spoiled: int
+
+
+def counts_so_far(plan: Plan, recorded: Mapping[Outcome, int]) -> dict[Outcome, int]:
+    """The accounts of a plan by outcome; every outcome is there, and they add up.
+
+    Args:
+        plan: Foresees what is refused and unchanged.
+        recorded: The changing accounts whose outcomes are recorded.
+    """
+    left = len(plan.changes) - sum(recorded.values())
+    foreseen = {**plan.totals.counts, Outcome.APPLIED: 0, Outcome.NOT_ATTEMPTED: left}
+    return dict.fromkeys(Outcome, 0) | foreseen | dict(recorded)
 
 
 _Part = TypeVar("_Part")

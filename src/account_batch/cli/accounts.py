@@ -22,6 +22,7 @@ from account_batch.codec.report import dump_report, write_report
 from account_batch.codec.strict import strict_converter
 from account_batch.errors import FilterError, InvalidValueError
 from account_batch.filters import AccountFilter, StatusFilter
+from account_batch.render import accounts_in_words
 from account_batch.report import Report
 
 __all__ = ["Criteria", "export", "import_accounts"]
@@ -95,7 +96,7 @@ def import_accounts(accounts: Path, /, *, store: Store = DEFAULT, json: Flag = F
     if json:
         print_json({"imported": count, "store": without_passwords(store)})
     else:
-        print_text(f"{_accounts(count)} imported into {without_passwords(store)}\n")
+        print_text(f"{accounts_in_words(count)} imported into {without_passwords(store)}\n")
     return 0
 
 
@@ -132,7 +133,7 @@ def export(
             else:
                 write_report(made, report, file)
     if out is not None:
-        sys.stderr.write(f"{_accounts(count)} written to {out}\n")
+        sys.stderr.write(f"{accounts_in_words(count)} written to {out}\n")
     return 0
 
 
@@ -155,7 +156,3 @@ def _array(accounts: Iterable[Account]) -> Iterator[str]:
         yield before + json_text.dumps(converter.unstructure(account), ensure_ascii=False)
         before = ",\n"
     yield "[]\n" if before == "[\n" else "\n]\n"
-
-
-def _accounts(count: int) -> str:
-    return "1 account" if count == 1 else f"{count} accounts"

@@ -22,7 +22,7 @@ from account_batch.decision import Outcome
 from account_batch.errors import StoreError
 from account_batch.executor import ApplyPolicy, apply_plan
 from account_batch.plan import Plan
-from account_batch.render import printable
+from account_batch.render import accounts_in_words, printable
 from account_batch.report import AccountOutcome, Report
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _ask_to_terminate(made: Plan, count: int) -> int:
     Raises:
         UsageError: The person says something else, or there is none.
     """
-    accounts = "1 account" if count == 1 else f"{count} accounts"
+    accounts = accounts_in_words(count)
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(f"--terminate: the plan terminates {accounts} for ever; --terminate {count} says yes to that")
     sys.stderr.write(f"{made.confirmation()}\nType {count} to terminate {accounts} for ever: ")

@@ -13,7 +13,7 @@ from account_batch.executor.by_target import TargetByTarget
 from account_batch.frozen import FrozenMapping
 from account_batch.plan import Plan, Target
 from account_batch.report import AccountOutcome, Report
-from account_batch.store import Commit, SupportsApply, SupportsSets, Work
+from account_batch.store import Commit, SupportsApply, SupportsSets, Work, counts_so_far
 
 __all__ = ["ApplyPolicy", "apply_plan"]
 
@@ -176,11 +176,9 @@ class _Run(Generic[_Part]):
         """What came of every account so far, also by other workers."""
         outcomes = self._work.outcomes()
         self._tally = self._work.tally()
-        counts = dict.fromkeys(Outcome, 0) | dict(self._plan.totals.counts)
-        counts |= {Outcome.APPLIED: 0, Outcome.NOT_ATTEMPTED: self.left} | dict(self._tally.counts)
         return Report(
             plan_id=self._plan.id,
-            counts=FrozenMapping(counts),
+            counts=FrozenMapping(counts_so_far(self._plan, self._tally.counts)),
             outcomes=outcomes,
             stopped=self._stopped,
         )

@@ -10,7 +10,7 @@ import attrs
 from account_batch.account import check_text
 from account_batch.calendar import as_instant, first_instant, shift_days, zone_data
 from account_batch.catalog import Catalog
-from account_batch.decision import EffectKind, Outcome, ShiftBalance
+from account_batch.decision import EffectKind, Outcome
 from account_batch.errors import FilterError, GuardError, InvalidValueError, SpecError, StoreError
 from account_batch.filters import AccountFilter, ControlNumbers, StatusFilter
 from account_batch.plan import Group, Plan, Totals
@@ -261,4 +261,4 @@ def _check_guards(draft: _Draft, *, expected: int | None, at_most: int | None, s
 
 def _moves_money(group: Group) -> bool:
     decision = group.decision
-    return bool(decision.transactions) or any(isinstance(step, ShiftBalance) for step in decision.assignments)
+    return bool(decision.transactions) or bool(decision.shift)

@@ -20,57 +20,10 @@ from account_batch.cli import main
 from account_batch.codec.request import request_schema
 from account_batch.decision import EffectKind, RefusalCode
 from account_batch.errors import StoreError
-
-_NOW = ("--now", "2026-11-23T10:00:00Z")
-_CATALOG = """
-roles = ["default"]
-
-[[customer]]
-id = "acme"
-billing_time_zone = "America/New_York"
-
-[[batch]]
-id = "SUMMER-2026"
-customer = "acme"
-
-[[product]]
-id = "silver"
-currency = "USD"
-allowed_addons = ["fax"]
-
-[[product]]
-id = "gold"
-currency = "USD"
-subscription = { in_advance = true }
-
-[[product]]
-id = "fax"
-currency = "USD"
-is_addon = true
-
-[[distributor]]
-id = "kiosk"
-currency = "USD"
-commission = "0.15"
-"""
-_ACCOUNTS = """id,batch,control_number,customer,kind,state,currency,opening_balance,balance,product,addons,role
-647555000011,SUMMER-2026,1,acme,debit,inactive,USD,10,10,silver,,
-647555000022,SUMMER-2026,2,acme,debit,inactive,USD,10,0.5,silver,,
-647555000033,SUMMER-2026,3,acme,debit,inactive,USD,10,10,silver,fax,default
-647555000044,SUMMER-2026,4,acme,voucher,open,USD,10,10,silver,,default
-647555000055,SUMMER-2026,5,acme,credit,open,USD,10,10,silver,,
-"""
-_REQUEST = """
-[filter]
-batch = "SUMMER-2026"
-control_numbers = "1-9"
-
-[update]
-activation = "now"
-charge = { amount = "1.00 USD" }
-product = "gold"
-distributor = "kiosk"
-"""
+from unit.cli.console import ACCOUNTS as _ACCOUNTS
+from unit.cli.console import CATALOG as _CATALOG
+from unit.cli.console import NOW as _NOW
+from unit.cli.console import REQUEST as _REQUEST
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from account_batch.errors import ChangeRejectedError, DigestMismatchError, Inval
 from account_batch.filters import AccountFilter
 from account_batch.money import Money
 from account_batch.plan import Plan
-from account_batch.store import LedgerEntry
+from account_batch.store import LedgerEntry, counts_so_far
 from account_batch.stores.sql.accounts import account_rows, add_accounts, put_account
 from account_batch.stores.sql.connect import Database
 from account_batch.stores.sql.freeze import SqlFreezer
@@ -240,10 +240,7 @@ class SqlStore:
             PlanError: No such plan is kept here.
         """
         kept = self._find(plan_id)
-        done = SqlWork(self._database, self._tables, kept, 0).tally().counts
-        left = len(kept.plan.changes) - sum(done.values())
-        foreseen = {**kept.plan.totals.counts, Outcome.APPLIED: 0, Outcome.NOT_ATTEMPTED: left}
-        return dict.fromkeys(Outcome, 0) | foreseen | dict(done)
+        return counts_so_far(kept.plan, SqlWork(self._database, self._tables, kept, 0).tally().counts)
 
     def plans(self) -> list[PlanSummary]:
         """The plans that are kept here, the newest first."""

@@ -131,12 +131,9 @@ class Database:
             for schema, name in sorted(there, key=str):
                 if not inspect(connection).has_table(name, schema=schema):
                     raise StoreError(f"the database has no table {name}, which the mapping names")
-        if self.dialect == "sqlite":
-            with self._connection() as connection:
-                if str(connection.exec_driver_sql("PRAGMA encoding").scalar()) != "UTF-8":
-                    raise StoreError("the database: its texts are in UTF-16 and sort otherwise; use a file in UTF-8")
-        if self.dialect == "mysql":
-            with self._connection() as connection:
+            if self.dialect == "sqlite" and connection.exec_driver_sql("PRAGMA encoding").scalar() != "UTF-8":
+                raise StoreError("the database: its texts are in UTF-16 and sort otherwise; use a file in UTF-8")
+            if self.dialect == "mysql":
                 _check_mariadb(connection, tables)
 
     @contextmanager

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from decimal import Decimal
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
 import attrs
 from sqlalchemy import (
@@ -157,10 +157,7 @@ class SqlFreezer:
     def _insert(self, means: Sequence[ColumnElement[bool]], questions: Sequence[Question], *, again: bool) -> None:
         target, view = self._journal.target, self._view
         words = {f"facts_{number}": word for number, word in enumerate(self._layout.expressions(view))}
-        before = {
-            f"before_{field}": view.addons() if field == "addons" else view.read(field)
-            for field in _overwritable(questions)
-        }
+        before = {f"before_{field}": view.read(field) for field in _overwritable(questions)}
         columns = {
             "plan": literal(self._number),
             "key": view.key,
@@ -176,8 +173,7 @@ class SqlFreezer:
         self._connection.execute(insert(target).from_select(list(columns), rows))
 
     def _count(self) -> list[tuple[Words, int]]:
-        target = self._journal.target
-        words = [target.c[f"facts_{number}"] for number in range(self._layout.words)]
+        target, words = self._journal.target, self._words()
         query = select(*words, func.count()).where(target.c.plan == self._number).group_by(*words).order_by(*words)
         return [(tuple(row[:-1]), row[-1]) for row in self._connection.execute(query)]
 
@@ -187,8 +183,10 @@ class SqlFreezer:
         self._connection.execute(gone if which is None else gone.where(which))
 
     def _has(self, words: Words) -> ColumnElement[bool]:
-        target = self._journal.target
-        return and_(*(target.c[f"facts_{number}"] == word for number, word in enumerate(words)))
+        return and_(*(column == word for column, word in zip(self._words(), words, strict=True)))
+
+    def _words(self) -> list[ColumnElement[Any]]:
+        return [self._journal.target.c[f"facts_{number}"] for number in range(self._layout.words)]
 
     def digest(self, where: AccountFilter, spec: UpdateSpec | None, groups: Sequence[Group]) -> str:
         """The digest over the decisions with their counts."""
@@ -209,8 +207,7 @@ class SqlFreezer:
 
     def holdings(self, groups: Collection[int]) -> Iterator[Holdings]:
         """What the targets of some groups hold."""
-        target, view = self._journal.target, self._view
-        words = [target.c[f"facts_{number}"] for number in range(self._layout.words)]
+        target, view, words = self._journal.target, self._view, self._words()
         kind, currency, balance = (view.read(field) for field in ("kind", "currency", "balance"))
         nothing = literal(Decimal(0), Amount())
         query = (

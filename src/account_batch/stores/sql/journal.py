@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
-from decimal import Decimal
 from typing import Any, Final, Generic, TypeAlias, TypeVar, overload
 
 import attrs
@@ -12,7 +11,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from account_batch.codec.strict import strict_converter, structure
-from account_batch.decision import Outcome, Reason, RefusalCode, ShiftBalance
+from account_batch.decision import Outcome, Reason, RefusalCode
 from account_batch.errors import PlanError
 from account_batch.money import add
 from account_batch.plan import FieldChange, Group, Lazy, Plan, Target, Targets
@@ -221,7 +220,6 @@ class StoredOutcomes(Stored[AccountOutcome]):
         target, outcome, balance = tables.journal.target, tables.journal.outcome, tables.journal.balance
         chunk = tables.journal.chunk
         self._groups = kept.plan.groups
-        self._shifts = [_shift(group) for group in self._groups]
         applied_at = (
             select(chunk.c.at)
             .where(chunk.c.plan == target.c.plan, chunk.c.last_key >= target.c.key)
@@ -247,7 +245,7 @@ class StoredOutcomes(Stored[AccountOutcome]):
             outcome, at = (Outcome.NOT_ATTEMPTED, None) if row.applied_at is None else (outcome, row.applied_at)
         moved = None
         if outcome is Outcome.APPLIED and row.before is not None:
-            moved = FieldChange(field="balance", before=row.before, after=add(row.before, self._shifts[row.grp]))
+            moved = FieldChange(field="balance", before=row.before, after=add(row.before, decision.shift))
         return AccountOutcome(
             account_id=row.account_id,
             control_number=row.control_number,
@@ -256,10 +254,6 @@ class StoredOutcomes(Stored[AccountOutcome]):
             reasons=reasons,
             balance=moved,
         )
-
-
-def _shift(group: Group) -> Decimal:
-    return next((step.amount for step in group.decision.assignments if isinstance(step, ShiftBalance)), Decimal(0))
 
 
 def dump_reasons(reasons: Sequence[Reason]) -> str:

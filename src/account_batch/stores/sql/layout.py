@@ -43,7 +43,7 @@ class _Place:
     word: int
     shift: int
     width: int
-    values: tuple[Raw, ...] = ()
+    values: tuple[Answer, ...] = ()
 
     @property
     def mask(self) -> int:
@@ -150,29 +150,13 @@ class Layout:
 
     def dump(self) -> str:
         """The layout as JSON."""
-        document = strict_converter().unstructure([_stored(place) for place in self.places])
+        document = strict_converter().unstructure(list(self.places))
         return json.dumps(document, ensure_ascii=False)
 
     @classmethod
     def load(cls, text: str) -> "Layout":
         """The layout that dump wrote."""
-        stored = structure(json.loads(text), list[_Stored], "layout")
-        return cls(tuple(_Place(s.question, s.word, s.shift, s.width, s.values) for s in stored))
-
-
-@attrs.frozen
-class _Stored:
-    """A place as it is written: the union of what a database has is that of answers."""
-
-    question: Question
-    word: int
-    shift: int
-    width: int
-    values: tuple[Answer, ...]
-
-
-def _stored(place: _Place) -> _Stored:
-    return _Stored(place.question, place.word, place.shift, place.width, place.values)
+        return cls(tuple(structure(json.loads(text), list[_Place], "layout")))
 
 
 def _expression(place: _Place, view: View) -> ColumnElement[int]:
@@ -185,9 +169,10 @@ def _expression(place: _Place, view: View) -> ColumnElement[int]:
     if not isinstance(place.question, Value | AddonsOutside):
         return case((holds(place.question, view), number(1)), else_=nothing)
     value = raw_value(place.question, view)
-    numbered = {known: number for number, known in enumerate(place.values, 1)}
+    numbered: dict[Raw, int] = {known: number for number, known in enumerate(place.values, 1)}
     null = numbered.pop(None, None)
-    known = sorted(numbered, key=lambda raw: raw)
+    known: list[Raw] = list(numbered)
+    known.sort()  # Those of one question compare.
     found = _search(value, known, lambda raw: number(numbered[raw]), nothing)
     return found if null is None else case((value.is_(None), number(null)), else_=found)
 

@@ -102,6 +102,8 @@ class View:
 
     def read(self, field: str) -> ColumnElement[Any]:
         """The value of a field; what the tables lack is what Account has by default."""
+        if field == "addons":
+            return self.addons()
         mapped = self.mapping.fields.get(field)
         if mapped is not None:
             return mapped.read
@@ -160,7 +162,7 @@ class View:
         """
         if spec is not None:
             self._check_settings(spec)
-        self._check_columns(dict.fromkeys(field for decision in decisions for field in decision.fields))
+        self.check_columns(dict.fromkeys(field for decision in decisions for field in decision.fields))
         for decision in decisions:
             for step in decision.assignments:
                 value = step.amount if isinstance(step, ShiftBalance) else getattr(step, "value", None)
@@ -177,7 +179,12 @@ class View:
             elif self.mapping.addons is None:
                 raise _lacking(field)
 
-    def _check_columns(self, fields: Iterable[str]) -> None:
+    def check_columns(self, fields: Iterable[str]) -> None:
+        """Refuse to write two fields in one column.
+
+        Raises:
+            StoreError: It names the fields.
+        """
         columns: dict[str, str] = {}
         for field in fields:
             if field != "addons":

@@ -170,20 +170,11 @@ class SqlWork:
     def _left(self, connection: Connection, part: _Part) -> list[ColumnElement[bool]]:
         """Which changing targets are meant: those of the part that have no outcome."""
         outcome = self._journal.outcome
-        meant = self._within(connection, part, self._journal.target.c.key)
+        meant = _within(part, self._mark(connection), self._journal.target.c.key)
         some = select(outcome.c.key).where(outcome.c.plan == self._kept.number).limit(1)
         if connection.execute(some).first() is not None:
             meant.append(self._not_recorded())
         return meant
-
-    def _within(self, connection: Connection, part: _Part, key: ColumnElement[Any]) -> list[ColumnElement[bool]]:
-        """Where the keys of a part are, beyond the mark."""
-        if isinstance(part, _Keys):
-            meant, bounds = [key.in_(part.keys)], [self._mark(connection)]
-        else:
-            meant = [key <= part.last] if part.last is not None else []
-            bounds = [self._mark(connection), part.after]
-        return [*meant, *(key > bound for bound in bounds if bound is not None)]
 
     def halves(self, part: _Part) -> Sequence[_Part]:
         """The part in two; what other workers left of it, if they did some of it; nothing where it is one account."""
@@ -237,8 +228,8 @@ class SqlWork:
         left = self._left(connection, part)
         # Not every optimizer sees that the keys of accounts are in the same range as those of targets. Of texts, which
         # may have another collation there, that is not certain.
-        number = isinstance(self._view.key.type, Integer | Number)
-        bounds = self._within(connection, part, self._view.key) if number else []
+        number, mark = isinstance(self._view.key.type, Integer | Number), self._mark(connection)
+        bounds = _within(part, mark, self._view.key) if number else []
         self._writes.lock(connection, [*left, *bounds])
         stale: Sequence[AccountOutcome] = ()
         with savepoint(connection) as undo:
@@ -254,7 +245,7 @@ class SqlWork:
                     raise ChangeRejectedError(
                         "the database wrote fewer accounts than it was told to, and does not say why"
                     )
-        self._writes.addons(connection, left, lambda key: self._within(connection, part, key) if number else [])
+        self._writes.addons(connection, left, lambda key: _within(part, mark, key) if number else [])
         self._writes.ledger(connection, left, now)
         self._record_applied(connection, part, left, now, applied)
         return stale
@@ -321,7 +312,7 @@ class SqlWork:
     ) -> Sequence[AccountOutcome]:
         """Who is not as it was, and why."""
         target, decision, view = self._journal.target, self._journal.decision, self._view
-        fresh = select(view.key).where(view.key == target.c.key, *self._writes.fresh()).correlate(target, decision)
+        fresh = select(view.key).where(view.key == target.c.key, *self._writes.fresh).correlate(target, decision)
         rows = connection.execute(
             self._targets.rows().where(says(decision.c.changes, True), *left, ~exists(fresh))
         ).all()
@@ -362,6 +353,15 @@ class SqlWork:
     def outcomes(self) -> StoredOutcomes:
         """One outcome per target, read from the journal when it is looked at."""
         return StoredOutcomes(self._tables, self._database.reading, self._kept)
+
+
+def _within(part: _Part, mark: Any, key: ColumnElement[Any]) -> list[ColumnElement[bool]]:
+    """Where the keys of a part are, beyond the mark."""
+    if isinstance(part, _Keys):
+        meant, bounds = [key.in_(part.keys)], [mark]
+    else:
+        meant, bounds = [key <= part.last] if part.last is not None else [], [mark, part.after]
+    return [*meant, *(key > bound for bound in bounds if bound is not None)]
 
 
 def _slices(items: Sequence[Any], size: int = _MOST_KEYS) -> Iterator[Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -24,8 +25,7 @@ from sqlalchemy import (
     update,
 )
 
-from account_batch.decision import CHANGEABLE, Assign, Decision, Outcome, ShiftBalance
-from account_batch.errors import StoreError
+from account_batch.decision import CHANGEABLE, Assign, Decision, Outcome
 from account_batch.questions import HasTransaction, Question
 from account_batch.stores.sql.journal import BEFORE, Kept, Tables, then
 from account_batch.stores.sql.raw import as_raw
@@ -54,7 +54,7 @@ class Writes:
         asked = {question for group in changing for question, _ in group.facts}
         self._masks = kept.layout.masks(asked)
         self.references = [question.reference for question in asked if isinstance(question, HasTransaction)]
-        moves = any(_shift(decision) for decision in self._decisions)
+        moves = any(decision.shift for decision in self._decisions)
         # MariaDB's UPDATE locks row by row, in the order of the key, and compares what it locked. That is enough where
         # the facts are columns of the row and nothing was read before.
         self._alone = not moves and all(self._is_column(question) for question in asked)
@@ -90,7 +90,8 @@ class Writes:
             rows = self.changing(func.count(), and_then=accounts).where(*left)
             connection.execute(rows.with_for_update()).one()
 
-    def fresh(self) -> list[ColumnElement[bool]]:
+    @cached_property
+    def fresh(self) -> Sequence[ColumnElement[bool]]:
         """Whether an account is as it was: the facts that were read, and the old values that are no facts."""
         target, decision, view = self._journal.target, self._journal.decision, self._view
         # Tables of the user's may give the key of an account that is gone to another one.
@@ -103,8 +104,7 @@ class Writes:
                 fresh.append(word.bitwise_and(mask) == target.c[f"facts_{number}"].bitwise_and(mask))
         for field in BEFORE:
             if field != "balance" and any(field in known.fields for known in self._decisions):
-                now = view.addons() if field == "addons" else view.read(field)
-                same = now.is_not_distinct_from(target.c[f"before_{field}"])
+                same = view.read(field).is_not_distinct_from(target.c[f"before_{field}"])
                 fresh.append(or_(says(decision.c[f"sets_{field}"], False), same))
         if self._plan.terminates:
             fresh += conditions(self._plan.where, view)
@@ -121,13 +121,13 @@ class Writes:
             bounds: What is certain of their accounts.
         """
         target, decision, view = self._journal.target, self._journal.decision, self._view
-        if any(_shift(known) for known in self._decisions):
+        if any(known.shift for known in self._decisions):
             balance = self._journal.balance
             moved = self.changing(
                 target.c.plan, target.c.key, view.read("balance"), and_then=(view.table, view.key == target.c.key)
             ).where(decision.c.shift != _NOTHING, *left, *bounds)
             connection.execute(insert(balance).from_select(["plan", "key", "before"], moved))
-        values = self._new_values() or {view.key: view.key}
+        values = self._new_values or {view.key: view.key}
         written = (
             update(view.table)
             .values(values)
@@ -138,22 +138,21 @@ class Writes:
                 view.key == target.c.key,
                 *left,
                 *bounds,
-                *self.fresh(),
+                *self.fresh,
             )
         )
         return connection.execute(written).rowcount
 
+    @cached_property
     def _new_values(self) -> dict[Any, ColumnElement[Any]]:
         """What the columns of an account become: what its decision says, or what they are."""
         decision, view = self._journal.decision, self._view
+        # It was looked at when the plan was made, perhaps with another mapping.
+        view.check_columns(dict.fromkeys(field for known in self._decisions for field in known.fields))
         values: dict[Any, ColumnElement[Any]] = {}
 
         def write(field: str, new: ColumnElement[Any], where: ColumnElement[bool] | None) -> None:
             for column, value in view.write(field, new).items():
-                if column in values:
-                    raise StoreError(
-                        f"{field}: the tables keep it in {column}, which another field of the plan writes too"
-                    )
                 values[column] = value if where is None else case((where, value), else_=column)
 
         for field in sorted(CHANGEABLE - {"addons"}):
@@ -163,7 +162,7 @@ class Writes:
                 kind = view.read(field).type
                 new = literal(as_raw(*news), kind) if len(news) == 1 else decision.c[f"new_{field}"]
                 write(field, new, says(decision.c[f"sets_{field}"], True) if None in steps else None)
-        shifts = {_shift(known) for known in self._decisions}
+        shifts = {known.shift for known in self._decisions}
         if shifts - {_NOTHING}:
             balance = view.read("balance")
             shift = literal(next(iter(shifts)), balance.type) if len(shifts) == 1 else decision.c.shift
@@ -229,7 +228,3 @@ class Writes:
 def _assigned(decision: Decision, field: str) -> Assign | None:
     steps = (step for step in decision.assignments if isinstance(step, Assign) and step.field == field)
     return next(steps, None)
-
-
-def _shift(decision: Decision) -> Decimal:
-    return next((step.amount for step in decision.assignments if isinstance(step, ShiftBalance)), _NOTHING)
