@@ -10,21 +10,24 @@ from typing import Any
 import attrs
 import pytest
 from sqlalchemy import make_url, text
+from sqlalchemy.event import listen
+from sqlalchemy.exc import OperationalError
 
-from account_batch import AccountFilter, ApplyPolicy, Outcome, apply_plan, plan_update
+from account_batch import AccountFilter, ApplyPolicy, Outcome, ReplaceAddons, UpdateSpec, apply_plan, plan_update
 from account_batch.stores.sql import SqlStore
 from databases import engine
 from faults import workers
 from faults.crowd import BATCH, FEE, FUNDS, campaign, check_campaigns, crowd, numbers
 from faults.workers import start
 from sameness import EVERYBODY
-from world import CATALOG, NOW
+from world import CATALOG, NOW, account
 
 _SIZE = 1000
 _TAKE_ADDONS = """
     DELETE FROM account_addons
     WHERE account IN (SELECT a.key FROM accounts AS a WHERE a.control_number IN (153, 555, 1000))
 """
+_WAIT_A_MOMENT = {"sqlite": "PRAGMA busy_timeout = 1", "mariadb": "SET innodb_lock_wait_timeout = 1"}
 
 
 @pytest.fixture
@@ -180,3 +183,45 @@ def test_calls_and_other_fields_spoil_nothing_and_are_not_lost(store: SqlStore, 
         assert isinstance(after, Decimal)
         assert before - after == FEE
         assert FUNDS - rounds * FEE <= before <= FUNDS
+
+
+@pytest.mark.parametrize(
+    ("statement", "then", "waits"),
+    [
+        ("DELETE FROM account_addons WHERE addon = 'voicemail'", set(), {"sqlite", "mariadb"}),
+        (
+            "INSERT INTO account_addons SELECT a.key, 'Voicemail' FROM accounts AS a",
+            {"voicemail", "Voicemail"},
+            {"sqlite"},
+        ),
+    ],
+    ids=["taken", "given"],
+)
+def test_addons_written_between_comparing_and_writing_stay(
+    store: SqlStore, database_url: str, statement: str, then: set[str], waits: set[str]
+) -> None:
+    """Who gives or takes add-ons without locking the account, at the worst moment, comes after the plan, or waits."""
+    had = {'it\'s, "so"', "PREMIUM", "premium ", "ёж😀", "voicemail"}
+    store.add([account(id=f"o{n}", control_number=2000 + n, batch="TENTH", addons=had) for n in range(2)])
+    tenth = AccountFilter(batch="TENTH")
+    plan = plan_update(store, tenth, UpdateSpec(addons=ReplaceAddons({"voicemail"})), catalog=CATALOG, now=NOW)
+    refused: list[bool] = []
+
+    def interfere(_connection: Any, _cursor: Any, ours: str, *_: object) -> None:
+        if not refused and ours.startswith("DELETE"):
+            with engine(database_url) as other, other.connect() as connection:
+                if limit := _WAIT_A_MOMENT.get(other.dialect.name):
+                    connection.execute(text(limit))
+                try:
+                    connection.execute(text(statement))
+                    connection.commit()
+                    refused.append(False)
+                except OperationalError:
+                    refused.append(True)
+
+    with engine(database_url) as ours, closing(SqlStore(ours)) as interrupted:
+        listen(ours, "before_cursor_execute", interfere)
+        assert apply_plan(plan, interrupted, now=NOW).counts[Outcome.APPLIED] == 2
+    late = ours.dialect.name in waits
+    assert refused == [late]
+    assert {one.addons for one in store.find(tenth)} == {frozenset({"voicemail"} if late else then)}

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import attrs
-from sqlalchemy import Column, ColumnElement, Select, Table, and_, exists, false, literal, select, true
+from sqlalchemy import Boolean, Column, ColumnElement, Select, Table, and_, exists, false, func, literal, select, true
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -20,7 +20,7 @@ from account_batch.stores.sql.mapping import AccountMapping, AddonTable, DetailT
 from account_batch.stores.sql.raw import as_raw
 from account_batch.stores.sql.types import FIELD_TYPES, Flag, LongText
 
-__all__ = ["View", "says"]
+__all__ = ["View", "is_in", "says"]
 
 # What a setting is about, where it is not a field of the same name.
 _FIELDS = {
@@ -78,6 +78,25 @@ def _write_object(element: _Object, compiler: SQLCompiler, **options: Any) -> st
     names = {"sqlite": "json_group_object", "postgresql": "json_object_agg"}
     written = f"{names.get(compiler.dialect.name, 'json_objectagg')}({compiler.process(element.clauses, **options)})"
     return f"coalesce(CAST({written} AS TEXT), '{{}}')" if compiler.dialect.name == "postgresql" else written
+
+
+class _IsIn(FunctionElement[bool]):
+    """Whether a text is in a JSON array of texts."""
+
+    inherit_cache = True
+    type = Boolean()
+
+
+@compiles(_IsIn)
+def _write_is_in(element: _IsIn, compiler: SQLCompiler, **options: Any) -> str:
+    value, array = (compiler.process(part, **options) for part in element.clauses)
+    match compiler.dialect.name:
+        case "sqlite":
+            return f"EXISTS (SELECT 1 FROM json_each({array}) AS had WHERE had.value = {value})"  # noqa: S608  # Both are SQL.
+        case "postgresql":
+            return f"jsonb_exists(CAST({array} AS JSONB), {value})"
+        case _:
+            return f"JSON_CONTAINS({array}, JSON_QUOTE({value}))"
 
 
 class View:
@@ -276,6 +295,11 @@ class View:
 def says(flag: ColumnElement[Any], value: bool) -> ColumnElement[bool]:  # noqa: FBT001  # It is what is compared.
     """Whether a flag has a value; SQLAlchemy's own is_() suits the boolean type of one database only."""
     return flag == literal(value, Flag())
+
+
+def is_in(value: ColumnElement[Any], array: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether a text is in a JSON array of texts; never where there is no array."""
+    return func.coalesce(_IsIn(value, array), false())
 
 
 def _sorted_array(value: ColumnElement[str], meant: Sequence[ColumnElement[bool]], outer: Table) -> ColumnElement[str]:

@@ -31,7 +31,7 @@ from account_batch.stores.sql.journal import BEFORE, Kept, Tables, then
 from account_batch.stores.sql.raw import as_raw
 from account_batch.stores.sql.translate import conditions
 from account_batch.stores.sql.types import Instant, Text
-from account_batch.stores.sql.view import says
+from account_batch.stores.sql.view import is_in, says
 
 __all__ = ["Writes"]
 
@@ -176,7 +176,10 @@ class Writes:
         left: Sequence[ColumnElement[bool]],
         within: Callable[[ColumnElement[Any]], Sequence[ColumnElement[bool]]],
     ) -> None:
-        """Give and take add-ons; where a decision sets them, all others go.
+        """Give and take add-ons; where a decision sets them, all others that the account had go.
+
+        What somebody else gave or took since they were compared, without locking the account, stays given or taken:
+        as if it had come after.
 
         Args:
             connection: Has the transaction.
@@ -191,12 +194,16 @@ class Writes:
         this = addon.c.addon == table.read
         given = select(addon.c.addon).where(named, this, says(addon.c.added, True)).correlate(decision, table.table)
         taken = select(addon.c.addon).where(named, this, says(addon.c.added, False)).correlate(decision, table.table)
-        goes = or_(and_(decision.c.new_addons.is_not(None), ~exists(given)), exists(taken))
+        set_anew, had = decision.c.new_addons.is_not(None), target.c.before_addons
+        goes = or_(and_(set_anew, is_in(table.read, had), ~exists(given)), exists(taken))
         accounts = self.changing(target.c.key).where(target.c.key == table.account, *left, goes)
         connection.execute(delete(table.table).where(*within(table.account), exists(accounts.correlate(table.table))))
         there = select(literal(1)).where(table.account == target.c.key, table.read == addon.c.addon)
         new = self.changing(target.c.key, addon.c.addon, and_then=(addon, named)).where(
-            says(addon.c.added, True), *left, ~exists(there.correlate(target, addon))
+            says(addon.c.added, True),
+            *left,
+            ~and_(set_anew, is_in(addon.c.addon, had)),
+            ~exists(there.correlate(target, addon)),
         )
         connection.execute(insert(table.table).from_select([table.account, table.addon], new))
 
