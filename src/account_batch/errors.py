@@ -22,8 +22,10 @@ __all__ = [
     "PlanFormatError",
     "SpecError",
     "StoreError",
+    "StoreLayoutError",
     "UnknownReferenceError",
     "nearest",
+    "suggestion",
 ]
 
 
@@ -90,6 +92,10 @@ class ChangeRejectedError(StoreError):
     """
 
 
+class StoreLayoutError(StoreError):
+    """The storage is not what the store is made for: none at all, or without what it needs; trying again is no help."""
+
+
 class FormatError(AccountBatchError):
     """A file that does not follow its format; the message names the place."""
 
@@ -97,8 +103,13 @@ class FormatError(AccountBatchError):
 def nearest(word: str, known: Iterable[str]) -> str:
     """The hint that a typo deserves: the nearest known name, or the list of what there is."""
     names = sorted(known)
-    close = difflib.get_close_matches(word, names, n=1)
-    if close:
+    if close := difflib.get_close_matches(word, names, n=1):
         return f'did you mean "{close[0]}"?'
     shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
     return f"known are: {shown}" if names else "none are known"
+
+
+def suggestion(word: object, known: Iterable[str]) -> str:
+    """What to add where all that is known is listed already: the nearest, if there is one."""
+    close = difflib.get_close_matches(word, list(known), n=1) if isinstance(word, str) else []
+    return f'; did you mean "{close[0]}"?' if close else ""

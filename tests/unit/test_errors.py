@@ -21,6 +21,7 @@ _PARENTS: dict[str, tuple[type[Exception], ...]] = {
     "GuardError": (PlanError,),
     "StoreError": (AccountBatchError,),
     "ChangeRejectedError": (StoreError,),
+    "StoreLayoutError": (StoreError,),
     "FormatError": (AccountBatchError,),
 }
 

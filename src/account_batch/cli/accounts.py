@@ -122,6 +122,7 @@ def export(
     where = criteria.where()
     with opened(store) as database, output_to(out) as file, waiting("exporting") if out else nullcontext():
         if plan is None:
+            _ = database.identity  # Says what is wrong with a database of another program.
             count = _write_accounts(database.find(where), file, json=json)
         else:
             made = kept_plan(plan, database)

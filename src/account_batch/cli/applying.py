@@ -19,7 +19,7 @@ from account_batch.cli.progress import interruptible, progress_bar
 from account_batch.cli.usage import Flag, UnfinishedError, UsageError, instant
 from account_batch.codec.report import dump_report, write_report
 from account_batch.decision import Outcome
-from account_batch.errors import StoreError
+from account_batch.errors import StoreError, StoreLayoutError
 from account_batch.executor import ApplyPolicy, apply_plan
 from account_batch.plan import Plan
 from account_batch.render import accounts_in_words, printable
@@ -62,7 +62,7 @@ def apply(
         made = find_plan(plan, database)
         changing = made.totals.counts[Outcome.APPLIED]
         left = database.status(made.id)[Outcome.NOT_ATTEMPTED]
-        if left and terminate is None and made.terminates and not _expired(made, at):
+        if left and terminate is None and made.terminates and not _expired(made.valid_until, at):
             terminate = _ask_to_terminate(made, changing)
         try:
             with (
@@ -80,6 +80,8 @@ def apply(
                 )
         except KeyboardInterrupt:
             raise UnfinishedError(f"stopped at once; what was done is recorded, and {again} continues") from None
+        except StoreLayoutError:
+            raise
         except StoreError as error:
             raise UnfinishedError(f"{error}; what was done is recorded, and {again} continues") from error
         if file is not None and report is not None:
@@ -97,8 +99,8 @@ def apply(
     return 0 if came.all_applied else 1
 
 
-def _expired(made: Plan, at: datetime) -> bool:
-    return made.valid_until is not None and at >= made.valid_until
+def _expired(valid_until: datetime | None, at: datetime) -> bool:
+    return valid_until is not None and at >= valid_until
 
 
 def _ask_to_terminate(made: Plan, count: int) -> int:
@@ -140,56 +142,68 @@ def _example(outcome: AccountOutcome) -> str:
     return printable(f"  !  {number}id {mask(outcome.account_id)}: {outcome.outcome.value}: {why}") + "\n"
 
 
-def status(plan: str | None = None, /, *, store: Store = DEFAULT, json: Flag = False) -> int:
+def status(plan: str | None = None, /, *, store: Store = DEFAULT, now: str | None = None, json: Flag = False) -> int:
     """Print how far a plan is or, without one, the plans of the store, the newest first.
 
     Args:
         plan: The id of a plan in the store, or a plan file.
         store: The database with the accounts: a URL, or the file of an SQLite database.
+        now: The instant at which plans are expired or not, like 2026-12-01T09:00:00+01:00; the clock's, if left out.
         json: Print one JSON document.
     """
+    at = instant(now)
     with opened(store) as database:
         if plan is None:
-            return _list(database.plans(), json=json)
+            return _list(database.plans(), at, json=json)
         made = kept_plan(plan, database)
         counts = database.status(made.id)
         head, _, _ = made.confirmation().partition("\n\n")
     changing, left = made.totals.counts[Outcome.APPLIED], counts[Outcome.NOT_ATTEMPTED]
-    state = _state(changing=changing, done=changing - left)
+    expired = _expired(made.valid_until, at)
+    state = _state(changing=changing, done=changing - left, applied=counts[Outcome.APPLIED], expired=expired)
     if json:
         print_json({**counts_document(made.id, counts), "state": state})
     else:
-        rest = f"\nTo carry it out:\n  {call(f'apply {made.id}', store)}\n" if left else ""
+        rest = f"\nTo carry it out:\n  {call(f'apply {made.id}', store)}\n" if left and not expired else ""
         print_text(f"{head}\n  {state}\n\n{outcome_lines(counts)}{rest}")
     return 0
 
 
-def _list(plans: Sequence["PlanSummary"], *, json: bool) -> int:
+def _list(plans: Sequence["PlanSummary"], at: datetime, *, json: bool) -> int:
     """Print some plans."""
     documents = [
         {
             "plan_id": plan.id,
             "planned_at": plan.planned_at.isoformat(),
+            "valid_until": None if plan.valid_until is None else plan.valid_until.isoformat(),
+            "actor": plan.actor,
+            "reason": plan.reason,
             "changing": plan.changing,
             "done": plan.done,
-            "state": _state(changing=plan.changing, done=plan.done),
+            "applied": plan.applied,
+            "state": _state(
+                changing=plan.changing, done=plan.done, applied=plan.applied, expired=_expired(plan.valid_until, at)
+            ),
         }
         for plan in plans
     ]
     if json:
         print_json(documents)
         return 0
-    lines = [f"{'PLAN':<36}  {'PLANNED (UTC)':<16}  {'TO CHANGE':>9}  {'DONE':>9}  STATE\n"]
+    lines = [f"{'PLAN':<36}  {'PLANNED (UTC)':<16}  {'TO CHANGE':>9}  {'APPLIED':>9}  STATE\n"]
     lines += [
-        f"{plan.id}  {plan.planned_at:%Y-%m-%d %H:%M}  {plan.changing:>9}  {plan.done:>9}  {document['state']}\n"
+        f"{plan.id}  {plan.planned_at:%Y-%m-%d %H:%M}  {plan.changing:>9}  {plan.applied:>9}  {document['state']}\n"
         for plan, document in zip(plans, documents, strict=True)
     ]
     print_text("".join(lines) if plans else "There are no plans yet.\n")
     return 0
 
 
-def _state(*, changing: int, done: int) -> str:
-    """How far a plan is, in a word."""
+def _state(*, changing: int, done: int, applied: int, expired: bool) -> str:
+    """How far a plan is, in a few words."""
+    if not changing:
+        return "nothing to do"
     if done == changing:
-        return "done" if changing else "nothing to do"
-    return "begun" if done else "not applied"
+        return "done" if applied == done else f"done, but {done - applied} stale or failed"
+    far = "begun" if done else "not applied"
+    return f"{far}, expired" if expired else far

@@ -18,7 +18,18 @@ from account_batch.plan import Plan
 if TYPE_CHECKING:
     from account_batch.stores.sql import SqlStore
 
-__all__ = ["DEFAULT", "VARIABLE", "Store", "call", "find_plan", "is_id", "kept_plan", "opened", "without_passwords"]
+__all__ = [
+    "DEFAULT",
+    "VARIABLE",
+    "Store",
+    "call",
+    "find_plan",
+    "is_id",
+    "kept_plan",
+    "opened",
+    "plan_in_file",
+    "without_passwords",
+]
 
 DEFAULT = "sqlite:///account_batch.db"
 VARIABLE = "ACCOUNT_BATCH_STORE"
@@ -91,9 +102,21 @@ def is_id(plan: str) -> bool:
 
 def kept_plan(plan: str, store: "SqlStore") -> Plan:
     """The plan that a store keeps, by its id or by the file that says which it is."""
-    return store.load(plan if is_id(plan) else read_plan(Path(plan)).id)
+    return store.load(plan if is_id(plan) else plan_in_file(plan).id)
 
 
 def find_plan(plan: str, store: "SqlStore") -> Plan:
     """The plan of a file as the file says it, or that with an id as the store keeps it."""
-    return store.load(plan) if is_id(plan) else read_plan(Path(plan))
+    return store.load(plan) if is_id(plan) else plan_in_file(plan)
+
+
+def plan_in_file(plan: str) -> Plan:
+    """The plan of a file.
+
+    Raises:
+        UsageError: There is no such file, and so perhaps an id was meant.
+        AccountBatchError: The file cannot be read, or holds no plan.
+    """
+    if not Path(plan).exists():
+        raise UsageError(f'"{plan}" is neither the id of a plan nor a plan file; account-batch status lists the plans')
+    return read_plan(Path(plan))

@@ -7,8 +7,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from account_batch.cli.databases import DEFAULT, Store, call, find_plan, is_id, opened
-from account_batch.cli.files import accounts_of, read_catalog, read_plan, read_request, written
+from account_batch.cli.databases import DEFAULT, Store, call, find_plan, is_id, opened, plan_in_file
+from account_batch.cli.files import accounts_of, read_catalog, read_request, written
 from account_batch.cli.output import plan_document, print_json, print_text, summary
 from account_batch.cli.progress import waiting
 from account_batch.cli.usage import Flag, UsageError, as_filter_option, instant
@@ -176,7 +176,7 @@ def show(
     if html and json:
         raise UsageError("--html: one of --html and --json")
     with opened(store) if is_id(plan) else nullcontext() as database:
-        found = read_plan(Path(plan)) if database is None else find_plan(plan, database)
+        found = plan_in_file(plan) if database is None else find_plan(plan, database)
         if html:
             sys.stdout.write(found.to_html(show_ids=show_ids))
         elif json:

@@ -12,7 +12,7 @@ from cyclopts import CycloptsError
 from account_batch.cli.app import build_app
 from account_batch.cli.databases import without_passwords
 from account_batch.cli.usage import UnfinishedError, as_option
-from account_batch.errors import AccountBatchError, StoreError
+from account_batch.errors import AccountBatchError, StoreError, StoreLayoutError
 from account_batch.render import printable
 
 __all__ = ["run"]
@@ -30,6 +30,8 @@ def run(arguments: Sequence[str]) -> int:
             sys.stdout.flush()
         except CycloptsError as error:
             return _complain(f"{error} See account-batch --help.", 2)
+        except StoreLayoutError as error:
+            return _complain(str(error), 2)
         except (StoreError, UnfinishedError) as error:
             return _complain(str(error), 3)
         except AccountBatchError as error:

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 import attrs
 
 from account_batch.account import Account, AccountKind, AccountState, UnifiedMessaging
-from account_batch.errors import FormatError, InvalidValueError, nearest
+from account_batch.errors import FormatError, InvalidValueError, nearest, suggestion
 from account_batch.money import plain
 
 __all__ = ["cell", "read_accounts", "write_accounts"]
@@ -39,7 +39,7 @@ def _read_member(kind: type[Enum]) -> Callable[[str], Enum]:
 
     def read(text: str) -> Enum:
         if text not in words:
-            raise ValueError(f'"{text}" is none of {", ".join(words)}')
+            raise ValueError(f'"{text}" is none of {", ".join(words)}{suggestion(text, words)}')
         return words[text]
 
     return read

@@ -15,7 +15,7 @@ import attrs
 from account_batch.account import UnifiedMessaging
 from account_batch.codec.catalog import parse_toml
 from account_batch.codec.strict import parse_json
-from account_batch.errors import AccountBatchError, FormatError, InvalidValueError, nearest
+from account_batch.errors import AccountBatchError, FormatError, InvalidValueError, nearest, suggestion
 from account_batch.filters import AccountFilter, Registration, StatusFilter, TextMatch, TextMode
 from account_batch.money import Money
 from account_batch.spec import (
@@ -81,7 +81,7 @@ def _choice(kind: type[Enum]) -> _Form:
 
     def read(part: Any, place: str) -> Any:
         if not isinstance(part, str) or part not in words:
-            raise FormatError(f"{place}: {part!r} is none of {', '.join(words)}")
+            raise FormatError(f"{place}: {part!r} is none of {', '.join(words)}{suggestion(part, words)}")
         return kind(part)
 
     return _Form(read, lambda member: member.value, {"enum": words})
@@ -136,7 +136,7 @@ _COUNT = _plain(int, "a whole number", {"type": "integer", "minimum": 1, "maximu
 
 def _read_money(part: Any, place: str) -> Money:
     if not isinstance(part, str):
-        raise FormatError(f'{place}: {part!r} is no text; money is exact, and written like "15.00 USD"')
+        raise FormatError(f'{place}: {part} is no text; money is exact, and written like "15.00 USD"')
     try:
         return Money.parse(part)
     except InvalidValueError as error:

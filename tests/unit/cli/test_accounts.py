@@ -144,7 +144,7 @@ def test_some_accounts_are_exported(stocked: CommandLine, options: tuple[str, ..
         (("--request", "request.toml", "--batch", "SUMMER-2026"), "--request: the filter of the request says it all"),
         (("--request", "absent.toml"), "absent.toml: cannot be read: No such file or directory"),
         (("--plan", "plan.json", "--batch", "SUMMER-2026"), "--plan: the report is about all accounts of the plan"),
-        (("--plan", "plan.json"), "plan.json: cannot be read: No such file or directory"),
+        (("--plan", "plan.json"), '"plan.json" is neither the id of a plan nor a plan file'),
         (("--out", "absent/out.csv"), "absent/out.csv: cannot be written: No such file or directory"),
     ],
 )

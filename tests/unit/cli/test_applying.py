@@ -15,7 +15,7 @@ from account_batch.errors import StoreError
 from account_batch.filters import AccountFilter, TextMatch
 from account_batch.plan import Plan
 from account_batch.stores.sql import SqlStore
-from unit.cli.console import NOW, TERMINATION, CommandLine, Said
+from unit.cli.console import NOW, REQUEST, TERMINATION, CommandLine, Said
 
 _EASY = '[filter]\nbatch = "SUMMER-2026"\n[update]\nstatus = "blocked"\n'
 _UNKNOWN = "31d12d9b-a711-4a93-85d7-e39b09586e5a"
@@ -136,7 +136,7 @@ def test_a_policy_stops_a_run(stocked: CommandLine) -> None:
         "\nStopped: canary: 1 of the first 1 accounts are stale or failed. To continue:\n"
         f"  account-batch apply {plan_id}\n"
     )
-    assert stocked.done("status", plan_id, "--json").json["state"] == "begun"
+    assert stocked.done("status", plan_id, *NOW, "--json").json["state"] == "begun"
     assert _counts(stocked.done("apply", plan_id, *NOW, "--json", code=1)) == {"applied": 4, "stale": 1}
 
 
@@ -165,7 +165,7 @@ def test_a_wrong_policy_names_its_option(stocked: CommandLine, option: tuple[str
     plan_id = stocked.plan()
     now = () if "--now" in option else NOW
     assert stocked("apply", plan_id, *now, *option).refused().startswith(line)
-    assert stocked.done("status", plan_id, "--json").json["state"] == "not applied"
+    assert stocked.done("status", plan_id, *NOW, "--json").json["state"] == "not applied"
 
 
 def test_a_credit_limit_names_its_option(stocked: CommandLine) -> None:
@@ -252,7 +252,7 @@ def test_a_file_for_the_report_is_looked_at_first(stocked: CommandLine) -> None:
     plan_id = stocked.plan()
     line = stocked("apply", plan_id, *NOW, "--report", ".").refused()
     assert line == ".: cannot be written: Is a directory"
-    assert stocked.done("status", plan_id, "--json").json["state"] == "not applied"
+    assert stocked.done("status", plan_id, *NOW, "--json").json["state"] == "not applied"
 
 
 def test_a_report_that_breaks_can_be_written_again(stocked: CommandLine) -> None:
@@ -260,7 +260,7 @@ def test_a_report_that_breaks_can_be_written_again(stocked: CommandLine) -> None
     plan_id = stocked.plan()
     line = stocked("apply", plan_id, *NOW, "--report", "/dev/full").refused(3)
     assert line == "/dev/full: cannot be written: No space left on device"
-    assert stocked.done("status", plan_id, "--json").json["state"] == "done"
+    assert stocked.done("status", plan_id, *NOW, "--json").json["state"] == "done"
 
 
 def test_an_older_report_stays_where_nothing_is_applied(stocked: CommandLine, termination: str) -> None:
@@ -277,14 +277,14 @@ def test_an_older_report_stays_where_nothing_is_applied(stocked: CommandLine, te
 def test_plans_are_listed(stocked: CommandLine) -> None:
     """The newest plan comes first, each with its state."""
     assert stocked.done("status").out == "There are no plans yet.\n"
-    first = stocked.plan()
+    first = stocked.plan("--actor", "ann")
     stocked.done("apply", first, *NOW, code=1)
     stocked.write("request.toml", _EASY)
     second = stocked.plan()
     stocked.write("request.toml", _EASY.replace("blocked", "unblocked"))
     third = stocked.plan()
-    assert stocked.done("status").out == (
-        f"{'PLAN':<36}  PLANNED (UTC)     TO CHANGE       DONE  STATE\n"
+    assert stocked.done("status", *NOW).out == (
+        f"{'PLAN':<36}  PLANNED (UTC)     TO CHANGE    APPLIED  STATE\n"
         f"{third}  2026-11-23 10:00          0          0  nothing to do\n"
         f"{second}  2026-11-23 10:00          5          0  not applied\n"
         f"{first}  2026-11-23 10:00          2          2  done\n"
@@ -292,23 +292,42 @@ def test_plans_are_listed(stocked: CommandLine) -> None:
     assert stocked.done("status", "--json").json[-1] == {
         "plan_id": first,
         "planned_at": "2026-11-23T10:00:00+00:00",
+        "valid_until": "2026-11-24T05:00:00+00:00",
+        "actor": "ann",
+        "reason": "",
         "changing": 2,
         "done": 2,
+        "applied": 2,
         "state": "done",
     }
+
+
+def test_a_plan_that_is_over_is_not_called_done_or_ready(stocked: CommandLine) -> None:
+    """Who is stale is not counted as applied, and a plan that is expired is not offered to be applied."""
+    stocked.write("request.toml", _EASY)
+    first, second = stocked.plan(), stocked.plan()
+    stocked.done("apply", first, *NOW)
+    stocked.done("apply", second, *NOW, code=1)
+    stocked.write("request.toml", REQUEST)
+    third = stocked.plan()
+    late = ("--now", "2027-01-01T00:00:00Z")
+    states = [(plan["state"], plan["applied"]) for plan in stocked.done("status", *late, "--json").json]
+    assert states == [("not applied, expired", 0), ("done, but 5 stale or failed", 0), ("done", 5)]
+    assert "To carry it out" not in stocked.done("status", third, *late).out
+    assert "To carry it out" in stocked.done("status", third, *NOW).out
 
 
 def test_a_plan_says_how_far_it_is(stocked: CommandLine) -> None:
     """Before applying, the call that carries it out is named; after, there is none."""
     plan_id = stocked.plan("--actor", "ann")
-    text = stocked.done("status", plan_id).out
+    text = stocked.done("status", plan_id, *NOW).out
     assert text.startswith(
         f'Plan {plan_id}: update accounts of batch "SUMMER-2026"\n  planned 2026-11-23 10:00 UTC by ann'
     )
     assert "\n  not applied\n\n  applied        0\n" in text
     assert text.endswith(f"  not attempted  2\n\nTo carry it out:\n  account-batch apply {plan_id}\n")
     stocked.done("apply", plan_id, *NOW, code=1)
-    text = stocked.done("status", plan_id).out
+    text = stocked.done("status", plan_id, *NOW).out
     assert "\n  done\n\n  applied        2\n" in text
     assert text.endswith("  not attempted  0\n")
 
@@ -375,6 +394,6 @@ def test_a_person_interrupts_and_continues(cli: CommandLine) -> None:
         out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (3, "")
     assert out.endswith(f"\nStopped: the caller said stop. To continue:\n  account-batch apply {plan_id}\n")
-    counts = cli.done("status", plan_id, "--json").json["counts"]
+    counts = cli.done("status", plan_id, *NOW, "--json").json["counts"]
     assert 1 <= counts["applied"] < 2_000
     assert _counts(cli.done("apply", plan_id, *NOW, "--json")) == {"applied": 2_000}

@@ -1,9 +1,17 @@
+from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
+import attrs
 import pytest
+from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine
 
+from account_batch import AccountFilter, AccountKind, UpdateSpec, plan_update
 from account_batch.cli.databases import call, without_passwords
-from unit.cli.console import NOW, CommandLine
+from account_batch.codec.catalog import parse_catalog
+from account_batch.stores.sql import SqlStore
+from account_batch.stores.sql.mapping import AccountMapping, column, constant
+from unit.cli.console import AT, CATALOG, NOW, CommandLine
 
 _PLAN = ("plan", "request.toml", "--catalog", "catalog.toml", *NOW)
 
@@ -58,8 +66,8 @@ def test_a_wrong_store_is_one_line(cli: CommandLine, store: str, line: str) -> N
 def test_a_file_that_is_no_database_is_one_line(cli: CommandLine) -> None:
     """A file of something else is named, and not touched."""
     before = Path("catalog.toml").read_bytes()
-    cli("status", "--store", "catalog.toml").refused(3)
-    cli("import", "accounts.csv", "--store", "catalog.toml").refused(3)
+    cli("status", "--store", "catalog.toml").refused(2)
+    cli("import", "accounts.csv", "--store", "catalog.toml").refused(2)
     assert Path("catalog.toml").read_bytes() == before
 
 
@@ -67,7 +75,7 @@ def test_a_database_without_tables_names_the_import(cli: CommandLine) -> None:
     """An empty file has no tables yet; importing makes them."""
     Path("account_batch.db").touch()
     for command in (("status",), _PLAN):
-        assert cli(*command).refused(3).endswith("; make them with account-batch import")
+        assert cli(*command).refused(2).endswith("; make them with account-batch import")
 
 
 @pytest.mark.parametrize(
@@ -94,3 +102,29 @@ def test_passwords_are_not_in_messages(cli: CommandLine) -> None:
         assert said.code in {2, 3}
         assert "secret" not in said.out + said.err
         assert "Traceback" not in said.err
+
+
+def test_tables_of_another_program_are_left_to_it(cli: CommandLine) -> None:
+    """Plans over mapped tables are shown; what needs the accounts says whose they are, and touches nothing."""
+    users = Table("users", MetaData(), Column("number", Integer, primary_key=True), Column("lang", String(9)))
+    known: dict[str, str | AccountKind] = {"customer": "acme", "kind": AccountKind.DEBIT, "currency": "USD", "product": "silver"}
+    fields = {"id": column(users.c.number), "batch": constant("SUMMER-2026"), "ivr_language": column(users.c.lang)}
+    mapping = AccountMapping(
+        table=users, key=users.c.number, fields=fields | {name: constant(value) for name, value in known.items()}
+    )
+    engine = create_engine("sqlite:///account_batch.db")
+    users.create(engine)
+    engine.dispose()
+    with closing(SqlStore("sqlite:///account_batch.db", mapping)) as store:
+        store.create()
+        plan = plan_update(
+            store,
+            AccountFilter(batch="SUMMER-2026"),
+            UpdateSpec(ivr_language="en"),
+            catalog=attrs.evolve(parse_catalog(CATALOG), ivr_languages=["en"]),
+            now=datetime.fromisoformat(AT),
+        )
+    assert cli.done("show", plan.id).out.startswith(f"Plan {plan.id}")
+    assert cli.done("status", plan.id, *NOW).out
+    for command in (("apply", plan.id, *NOW), _PLAN, ("export",)):
+        assert cli(*command).refused(2).endswith("is of users.number, which a SqlStore with that mapping opens")

@@ -84,7 +84,8 @@ def test_what_is_neither_plan_nor_file_is_one_line(stocked: CommandLine) -> None
     """A plan that is not there is wrong usage."""
     unknown = "31d12d9b-a711-4a93-85d7-e39b09586e5a"
     assert stocked("show", unknown).refused().startswith(f"plan {unknown}: ")
-    assert stocked("show", "plan.json").refused() == "plan.json: cannot be read: No such file or directory"
+    missing = '"plan.json" is neither the id of a plan nor a plan file; account-batch status lists the plans'
+    assert stocked("show", "plan.json").refused() == missing
     assert stocked("show", "accounts.csv").refused().startswith("accounts.csv: plan: no JSON")
 
 

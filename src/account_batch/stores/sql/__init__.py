@@ -14,7 +14,14 @@ from sqlalchemy import Connection, Engine, MetaData, Select, delete, func, inser
 
 from account_batch.account import Account
 from account_batch.decision import Outcome, TransactionKind
-from account_batch.errors import ChangeRejectedError, DigestMismatchError, InvalidValueError, PlanError, StoreError
+from account_batch.errors import (
+    ChangeRejectedError,
+    DigestMismatchError,
+    InvalidValueError,
+    PlanError,
+    StoreError,
+    StoreLayoutError,
+)
 from account_batch.filters import AccountFilter
 from account_batch.money import Money
 from account_batch.plan import Plan
@@ -39,6 +46,8 @@ class PlanSummary:
     Args:
         changing: How many accounts it changes.
         done: How many of them have an outcome.
+        applied: How many of them were applied; the others that are done are stale or failed.
+        valid_until: From when on it is not applied any more, if nothing of it was before.
     """
 
     id: str
@@ -47,6 +56,8 @@ class PlanSummary:
     reason: str
     changing: int
     done: int
+    applied: int
+    valid_until: datetime | None
 
 
 class SqlStore:
@@ -103,8 +114,16 @@ class SqlStore:
         self._check_tables()
         with self._database.reading() as connection:
             found = connection.execute(self._identity()).scalar()
+            others = list(connection.execute(select(self._journal.store.c.accounts)).scalars())
         if found is None:
-            raise StoreError(f"the journal knows nothing of {self._accounts}; tell it with SqlStore(...).create()")
+            raise StoreLayoutError(
+                f"the journal knows nothing of {self._accounts}; "
+                + (
+                    f"it is of {', '.join(sorted(others))}, which a SqlStore with that mapping opens"
+                    if others
+                    else "tell it with SqlStore(...).create()"
+                )
+            )
         return str(found)
 
     @property
@@ -246,8 +265,10 @@ class SqlStore:
         """The plans that are kept here, the newest first."""
         plan, chunk, outcome = self._journal.plan, self._journal.chunk, self._journal.outcome
         applied = select(func.sum(chunk.c.applied)).where(chunk.c.plan == plan.c.number).scalar_subquery()
-        others = select(func.count()).where(outcome.c.plan == plan.c.number).correlate(plan).scalar_subquery()
-        query = select(plan, func.coalesce(applied, 0) + others).order_by(plan.c.number.desc())
+        alone = select(func.count()).where(outcome.c.plan == plan.c.number).correlate(plan)
+        failed = alone.where(outcome.c.outcome != Outcome.APPLIED.value).scalar_subquery()
+        done = func.coalesce(applied, 0) + alone.scalar_subquery()
+        query = select(plan, done.label("done"), failed.label("failed")).order_by(plan.c.number.desc())
         with self._database.reading() as connection:
             return [
                 PlanSummary(
@@ -256,7 +277,9 @@ class SqlStore:
                     actor=row.actor,
                     reason=row.reason,
                     changing=row.changing,
-                    done=int(row[-1]),
+                    done=int(row.done),
+                    applied=int(row.done - row.failed),
+                    valid_until=row.valid_until,
                 )
                 for row in connection.execute(query)
             ]

@@ -11,7 +11,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from account_batch.errors import AccountBatchError, ChangeRejectedError, StoreError
+from account_batch.errors import AccountBatchError, ChangeRejectedError, StoreError, StoreLayoutError
 
 __all__ = ["Database", "savepoint"]
 
@@ -130,9 +130,9 @@ class Database:
         with self._connection() as connection:
             for schema, name in sorted(there, key=str):
                 if not inspect(connection).has_table(name, schema=schema):
-                    raise StoreError(f"the database has no table {name}, which the mapping names")
+                    raise StoreLayoutError(f"the database has no table {name}, which the mapping names")
             if self.dialect == "sqlite" and connection.exec_driver_sql("PRAGMA encoding").scalar() != "UTF-8":
-                raise StoreError("the database: its texts are in UTF-16 and sort otherwise; use a file in UTF-8")
+                raise StoreLayoutError("the database: its texts are in UTF-16 and sort otherwise; use a file in UTF-8")
             if self.dialect == "mysql":
                 _check_mariadb(connection, tables)
 
@@ -190,7 +190,8 @@ class Database:
                 return _without_tables(said)
             if code in _SQLITE_REJECTED:
                 return ChangeRejectedError(f"the database rejects a value: {said}")
-            return StoreError(
+            kind = StoreLayoutError if code == sqlite3.SQLITE_NOTADB else StoreError
+            return kind(
                 f"the database: {said}: {_SQLITE_SAYS[code]}" if code in _SQLITE_SAYS else f"the database: {said}"
             )
         if self.dialect == "postgresql":
@@ -226,16 +227,18 @@ def _supported(name: str) -> str:
 def _check_mariadb(connection: Connection, tables: Collection[tuple[str | None, str]]) -> None:
     mode = str(connection.exec_driver_sql("SELECT @@sql_mode").scalar())
     if "STRICT_TRANS_TABLES" not in mode and "STRICT_ALL_TABLES" not in mode:
-        raise StoreError("the database: sql_mode has no STRICT_TRANS_TABLES, and would cut values silently; add it")
+        raise StoreLayoutError(
+            "the database: sql_mode has no STRICT_TRANS_TABLES, and would cut values silently; add it"
+        )
     if not getattr(connection.connection.driver_connection, "client_flag", _FOUND_ROWS) & _FOUND_ROWS:
-        raise StoreError("the database: its connections count changed rows only; make the engine with FOUND_ROWS")
+        raise StoreLayoutError("the database: its connections count changed rows only; make the engine with FOUND_ROWS")
     query = text(
         "SELECT table_name, engine FROM information_schema.tables WHERE table_schema = coalesce(:schema, DATABASE()) "
         "AND table_name = :name AND engine <> 'InnoDB'"
     )
     for schema, name in tables:
         for found, engine in connection.execute(query, {"schema": schema, "name": name}):
-            raise StoreError(f"the table {found} is {engine}, which has no transactions; make it InnoDB")
+            raise StoreLayoutError(f"the table {found} is {engine}, which has no transactions; make it InnoDB")
 
 
 def _engine(url: str) -> Engine:
@@ -280,8 +283,8 @@ def _watch(engine: Engine, file: Path) -> None:
     event.listen(engine, "checkout", look)
 
 
-def _without_tables(said: str) -> StoreError:
-    return StoreError(f"the database has not all the tables: {said}; make them with SqlStore(...).create()")
+def _without_tables(said: str) -> StoreLayoutError:
+    return StoreLayoutError(f"the database has not all the tables: {said}; make them with SqlStore(...).create()")
 
 
 def _in_transaction(connection: Connection) -> bool:

@@ -255,6 +255,7 @@ class SqlFreezer:
                 document=dump_plan(attrs.evolve(plan, targets=targets)),
                 layout=self._layout.dump(),
                 planned_at=plan.planned_at,
+                valid_until=plan.valid_until,
                 actor=plan.actor,
                 reason=plan.reason,
                 changing=changing,

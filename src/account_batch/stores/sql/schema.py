@@ -141,6 +141,7 @@ def journal(metadata: MetaData, prefix: str, key_type: TypeEngine[Any]) -> Journ
         Column("document", LongText()),
         Column("layout", LongText()),
         Column("planned_at", Instant()),
+        Column("valid_until", Instant()),
         Column("actor", LongText()),
         Column("reason", LongText()),
         Column("changing", Number()),
