@@ -1,10 +1,12 @@
 """Mappings onto tables of somebody else: their habits are read as what they mean, and written back as they were."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+import attrs
 import pytest
 from sqlalchemy import (
     Boolean,
@@ -29,8 +31,22 @@ from sqlalchemy import (
 from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import DataError
 
-from account_batch.account import AccountKind, AccountState
-from account_batch.errors import InvalidValueError
+from account_batch import (
+    CLEAR,
+    AccountFilter,
+    AccountKind,
+    AccountState,
+    Batch,
+    Catalog,
+    Customer,
+    Product,
+    StatusChange,
+    StatusFilter,
+    UpdateSpec,
+    plan_update,
+)
+from account_batch.errors import InvalidValueError, StoreError
+from account_batch.stores.sql import SqlStore
 from account_batch.stores.sql.fields import Code, Constant, Field, unset
 from account_batch.stores.sql.mapping import (
     AccountMapping,
@@ -49,6 +65,7 @@ from account_batch.stores.sql.mapping import (
 )
 from account_batch.stores.sql.schema import journal, own_accounts
 from account_batch.stores.sql.types import FIELD_TYPES, Number, Text
+from world import NOW
 
 # Old systems compare so.
 SLOPPY = String(40).with_variant(mysql.VARCHAR(40, collation="utf8mb4_general_ci"), "mysql", "mariadb")
@@ -256,15 +273,51 @@ class TestCodes:
         write(database, "blocked", field, value=True)
         assert held(database, "name") == ["N"] * 3
         numbers = mapping(blocked=coded(USERS.c.flag, {1: False, 0: True})).fields["blocked"]
-        fill(database, {"flag": 1}, {"flag": 0})
-        assert read(database, numbers) == [False, True]
+        fill(database, {"flag": 1}, {"flag": 0}, {"flag": None}, {"flag": 2})
+        assert read(database, numbers) == [False, True, False, None]
         write(database, "blocked", numbers, value=False)
-        assert held(database, "flag") == [1, 1]
+        assert held(database, "flag") == [1] * 4
         booleans = mapping(blocked=coded(USERS.c.bool, {True: False, False: True})).fields["blocked"]
         fill(database, {"bool": True}, {"bool": False})
         assert read(database, booleans) == [False, True]
         write(database, "blocked", booleans, value=False)
         assert held(database, "bool") == [True, True]
+
+    @pytest.mark.parametrize(
+        ("row", "spec", "said"),
+        [
+            ({"name": "B"}, UpdateSpec(ivr_language="en"), r'state: the tables have "unknown code B"'),
+            ({"flag": 2}, UpdateSpec(status=StatusChange.BLOCKED), r"blocked: the tables have a code .* not know"),
+            ({}, UpdateSpec(status=StatusChange.TERMINATED), r'state: the mapping has no code for "closed"; give'),
+            ({}, UpdateSpec(ivr_language="fr"), r'ivr_language: the mapping has no code for "fr"; give'),
+            ({"cents": 7}, UpdateSpec(ivr_language=CLEAR), r"ivr_language: the mapping has no code for not set; give"),
+        ],
+        ids=["unknown state", "unknown flag", "state without a code", "text without a code", "nothing without a code"],
+    )
+    def test_what_has_no_code_is_refused(
+        self, database: Engine, row: dict[str, Any], spec: UpdateSpec, said: str
+    ) -> None:
+        """Neither read as something else, nor left as it is and called applied."""
+        fill(database, {"name": "A", "flag": 1, "plan": 1, **row})
+        known = mapping(
+            batch=constant("B"),
+            state=coded(USERS.c.name, {"A": "open"}),
+            blocked=coded(USERS.c.flag, {1: False, 0: True}),
+            ivr_language=coded(USERS.c.cents, {7: "en"}),
+        )
+        catalog = Catalog(
+            customers=[Customer(id="acme", billing_time_zone="UTC")],
+            batches=[Batch(id="B", customer="acme")],
+            products=[Product(id="1", currency="USD")],
+            ivr_languages=["en", "fr"],
+        )
+        with closing(SqlStore(database, known)) as store:
+            store.create()
+            everybody = AccountFilter(batch="B")
+            for where in (everybody, attrs.evolve(everybody, status=StatusFilter.OPEN, blocked=False)):
+                with pytest.raises(StoreError, match=said):
+                    plan_update(store, where, spec, catalog=catalog, now=NOW)
+            assert store.plans() == []
 
     def test_a_value_without_a_code_changes_nothing(self, database: Engine) -> None:
         """What cannot be said there is not written as something else."""

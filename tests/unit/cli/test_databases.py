@@ -107,7 +107,12 @@ def test_passwords_are_not_in_messages(cli: CommandLine) -> None:
 def test_tables_of_another_program_are_left_to_it(cli: CommandLine) -> None:
     """Plans over mapped tables are shown; what needs the accounts says whose they are, and touches nothing."""
     users = Table("users", MetaData(), Column("number", Integer, primary_key=True), Column("lang", String(9)))
-    known: dict[str, str | AccountKind] = {"customer": "acme", "kind": AccountKind.DEBIT, "currency": "USD", "product": "silver"}
+    known: dict[str, str | AccountKind] = {
+        "customer": "acme",
+        "kind": AccountKind.DEBIT,
+        "currency": "USD",
+        "product": "silver",
+    }
     fields = {"id": column(users.c.number), "batch": constant("SUMMER-2026"), "ivr_language": column(users.c.lang)}
     mapping = AccountMapping(
         table=users, key=users.c.number, fields=fields | {name: constant(value) for name, value in known.items()}

@@ -83,6 +83,7 @@ class Field:
             more. A condition on both finds by an index what a condition on read decides.
         is_set: Whether there is a value, where that is easier to say than the value.
         on_or_before: Likewise for dates, whether there is one on or before a day.
+        coded: The values that have a code, where only those can be written.
     """
 
     read: ColumnElement[Any]
@@ -91,6 +92,7 @@ class Field:
     raw: Column[Any] | None = None
     is_set: ColumnElement[bool] | None = None
     on_or_before: Callable[[date], ColumnElement[bool]] | None = None
+    coded: frozenset[Code | Decimal | date] | None = None
 
 
 def unset(kind: type[TypeEngine[Any]]) -> ColumnElement[Any]:
@@ -126,8 +128,9 @@ def constant(value: Constant) -> Field:
 def coded(source: Column[Any], codes: Mapping[Code, Constant]) -> Field:
     """A column with a code for each value, for example {"A": "open", "S": "inactive"} or {"Y": False, "N": True}.
 
-    Of several codes for one value, the first is written. What stands in the column and is no code is never taken for
-    a value: texts are read as "unknown code ...", which no account can have as a state; others are read as NULL.
+    Of several codes for one value, the first is written; a plan that sets a value without a code is refused. What
+    stands in the column and is no code is never taken for a value: texts are read as "unknown code ...", which no
+    account can have as a state; others are read as NULL, which no account can have as a flag.
 
     Args:
         source: The column.
@@ -145,8 +148,8 @@ def coded(source: Column[Any], codes: Mapping[Code, Constant]) -> Field:
     (kind,) = kinds
     known = [(_is_code(source, code), _value(value, kind)) for code, value in values.items()]
     other = exact(literal("unknown code ", Text()) + exact(source)) if kind is Text else unset(kind)
-    if kind is Text and None not in values:
-        known.append((source.is_(None), unset(kind)))
+    if kind in {Text, Flag} and None not in values:
+        known.append((source.is_(None), unset(kind) if kind is Text else literal(False, Flag())))
     first: dict[Any, Code] = {}
     for code, value in values.items():
         first.setdefault(value, code)
@@ -159,7 +162,9 @@ def coded(source: Column[Any], codes: Mapping[Code, Constant]) -> Field:
         return {source: case(*steps, else_=source)}
 
     read = case(*known, else_=other)
-    return Field(read=exact(read) if kind is Text else type_coerce(read, kind()), write=write)
+    return Field(
+        read=exact(read) if kind is Text else type_coerce(read, kind()), write=write, coded=frozenset(values.values())
+    )
 
 
 def amount(source: Column[Any], minor_digits: int | None = None) -> Field:

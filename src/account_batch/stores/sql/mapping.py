@@ -171,7 +171,7 @@ def _as_flag(source: Field) -> Field:
 
 def _without_null(name: str, field: Field) -> Field:
     """The field of an account that always has a value, in a column that may hold NULL."""
-    if name not in _NULL_IS or not getattr(field.read, "nullable", True):
+    if name not in _NULL_IS or field.coded is not None or not getattr(field.read, "nullable", True):
         return field
     kind = FIELD_TYPES[name]()
     return attrs.evolve(field, read=type_coerce(func.coalesce(field.read, literal(_NULL_IS[name], kind)), kind))

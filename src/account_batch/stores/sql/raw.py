@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 from account_batch.account import AccountKind, AccountState, UnifiedMessaging
 from account_batch.decision import FieldValue
 from account_batch.errors import StoreError
+from account_batch.stores.sql.types import FIELD_TYPES, Flag
 
 __all__ = ["Raw", "as_raw", "from_raw"]
 
@@ -44,5 +45,7 @@ def from_raw(field: str, raw: Raw) -> FieldValue:
         if raw not in members:
             raise StoreError(f'{field}: the tables have "{raw}", which is none of {", ".join(members)}')
         return members[raw]
+    if raw is None and FIELD_TYPES[field] is Flag:
+        raise StoreError(f"{field}: the tables have a code for it that the mapping does not know")
     plain: FieldValue = raw
     return plain

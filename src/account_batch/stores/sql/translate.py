@@ -29,6 +29,7 @@ from account_batch.stores.sql.view import View, says
 __all__ = ["conditions", "holds"]
 
 _FEW = 8
+_EVERY_STATE = tuple(state.value for state in AccountState)
 
 
 def conditions(where: AccountFilter, view: View) -> Iterator[ColumnElement[bool]]:
@@ -45,7 +46,7 @@ def conditions(where: AccountFilter, view: View) -> Iterator[ColumnElement[bool]
     if where.account_id is not None:
         yield _matches(where.account_id, view.read("id"))
     if where.status is not StatusFilter.ANY:
-        yield view.read("state").in_(_states(where.status))
+        yield _or_unreadable("state", view, view.read("state").in_(_states(where.status)), every=_EVERY_STATE)
     yield from _flags(where, view)
     for group in ("contact", "custom_fields"):
         for name, value in getattr(where, group).items():
@@ -54,9 +55,10 @@ def conditions(where: AccountFilter, view: View) -> Iterator[ColumnElement[bool]
 
 def _flags(where: AccountFilter, view: View) -> Iterator[ColumnElement[bool]]:
     if where.registration is not Registration.ANY:
-        yield says(view.field("registered"), where.registration is Registration.REGISTERED)
+        registered = says(view.field("registered"), where.registration is Registration.REGISTERED)
+        yield _or_unreadable("registered", view, registered)
     if where.blocked is not None:
-        yield says(view.field("blocked"), where.blocked)
+        yield _or_unreadable("blocked", view, says(view.field("blocked"), where.blocked))
     if where.used is not None:
         view.field("first_used_on")
         used = view.is_set("first_used_on")
@@ -65,8 +67,18 @@ def _flags(where: AccountFilter, view: View) -> Iterator[ColumnElement[bool]]:
 
 def _states(status: StatusFilter) -> list[str]:
     if status is StatusFilter.ALL_EXCEPT_CLOSED:
-        return [state.value for state in AccountState if state is not AccountState.CLOSED]
+        return [state for state in _EVERY_STATE if state != AccountState.CLOSED.value]
     return [status.value]
+
+
+def _or_unreadable(
+    field: str, view: View, meant: ColumnElement[bool], every: Sequence[str] = ()
+) -> ColumnElement[bool]:
+    """Meant, or with a code that the mapping does not know: that is met, and refused when it is read."""
+    mapped = view.mapping.fields.get(field)
+    if mapped is None or mapped.coded is None:
+        return meant
+    return or_(meant, mapped.read.is_(None), *([mapped.read.not_in(every)] if every else []))
 
 
 def _in_ranges(number: ColumnElement[int], ranges: Sequence[tuple[int, int]]) -> ColumnElement[bool]:

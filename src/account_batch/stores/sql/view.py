@@ -1,6 +1,6 @@
 """View: what every field of an account is in SQL, and how it is written, over the tables of a mapping."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -12,12 +12,12 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from account_batch.account import Account
-from account_batch.decision import Decision, ShiftBalance, Transaction
+from account_batch.decision import Assign, Decision, ShiftBalance, Transaction
 from account_batch.errors import StoreError
 from account_batch.money import plain
 from account_batch.spec import StatusChange, UpdateSpec
 from account_batch.stores.sql.mapping import AccountMapping, AddonTable, DetailTable, LedgerTable
-from account_batch.stores.sql.raw import as_raw
+from account_batch.stores.sql.raw import Raw, as_raw
 from account_batch.stores.sql.types import FIELD_TYPES, Flag, LongText
 
 __all__ = ["View", "is_in", "says"]
@@ -185,6 +185,8 @@ class View:
         for decision in decisions:
             for step in decision.assignments:
                 value = step.amount if isinstance(step, ShiftBalance) else getattr(step, "value", None)
+                if isinstance(step, Assign) and step.field != "addons":
+                    _check_code(step.field, as_raw(step.value), self.mapping.fields[step.field].coded)
                 if isinstance(value, Decimal):
                     _check_places(step.field, value, self.mapping.fields[step.field].places)
             for transaction in decision.transactions:
@@ -310,6 +312,12 @@ def _sorted_array(value: ColumnElement[str], meant: Sequence[ColumnElement[bool]
         select(_Array(rows.c.value)).correlate(outer).scalar_subquery(),
         select(_Array(value)).where(*meant).correlate(outer).scalar_subquery(),
     )
+
+
+def _check_code(field: str, value: Raw, coded: Collection[Raw] | None) -> None:
+    if coded is not None and value not in coded:
+        shown = "not set" if value is None else f'"{value}"'
+        raise StoreError(f"{field}: the mapping has no code for {shown}; give its coded() one")
 
 
 def _check_places(field: str, amount: Decimal, places: int) -> None:
