@@ -1,0 +1,454 @@
+"""Trial: one store put through steps, each of which is held against the oracle."""
+
+import inspect
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, NoReturn, TypeAlias
+
+import attrs
+
+from account_batch.account import Account
+from account_batch.executor import ApplyPolicy, apply_plan
+from account_batch.filters import AccountFilter, StatusFilter
+from account_batch.plan import Plan
+from account_batch.planner import plan_update
+from account_batch.report import Report
+from account_batch.testing.oracle import Entry, Row, Settings, Where, after, decide, is_stale, means
+from account_batch.testing.plain import (
+    CATALOG,
+    NOW,
+    TODAY,
+    account_of,
+    differences,
+    entry_of,
+    filter_of,
+    plain_value,
+    row_of,
+    said,
+    shown,
+    spec_of,
+    stopping,
+)
+
+__all__ = ["BrokenError", "Doors", "Store", "Trial"]
+
+Store: TypeAlias = Any
+"""What the author of the store says it is."""
+
+
+class _CrashError(Exception):
+    """What ends a run in the middle, as if the process were gone."""
+
+
+class BrokenError(AssertionError):
+    """A clause of the contract that does not hold.
+
+    Args:
+        clause: Which one; the message begins with it.
+        what: What was seen.
+        trial: Where.
+    """
+
+    def __init__(self, clause: str, what: str, trial: "Trial") -> None:
+        super().__init__(f"{clause}: {what}\n\nThe steps:\n{trial.steps}")
+        self.clause = clause
+        self.names = trial.names
+
+
+@attrs.frozen(kw_only=True)
+class Doors:
+    """How a store is made, and looked into behind its back; what is None goes through its own methods.
+
+    Args:
+        without: The ids of accounts to leave out of every scenario, for finding the smallest.
+    """
+
+    make: Callable[[Sequence[Account]], Store]
+    read: Callable[[Store], Iterable[Account]] | None = None
+    write: Callable[[Store, Account], object] | None = None
+    ledger: Callable[..., Iterable[Any]] | None = None
+    reopen: Callable[[Store], Store] | None = None
+    without: frozenset[str] = frozenset()
+
+    def accounts(self, store: Store) -> Iterable[Account]:
+        """All accounts."""
+        found: Iterable[Account] = (
+            store.find(AccountFilter(status=StatusFilter.ANY)) if self.read is None else self.read(store)
+        )
+        return found
+
+    def put(self, store: Store, account: Account) -> None:
+        """Write an account as another program would."""
+        if self.write is None:
+            store.put(account)
+        else:
+            self.write(store, account)
+
+    def entries(self, store: Store, plan_id: str) -> list[Any]:
+        """The ledger entries of a plan; the door may give those of all plans."""
+        if self.ledger is None:
+            return list(store.transactions(plan_id))
+        takes_plan = len(inspect.signature(self.ledger).parameters) > 1
+        found = self.ledger(store, plan_id) if takes_plan else self.ledger(store)
+        return [entry for entry in found if entry.plan_id == plan_id]
+
+    def again(self, store: Store) -> Store:
+        """The store as a new process finds it."""
+        return store if self.reopen is None else self.reopen(store)
+
+
+@attrs.define(kw_only=True)
+class _Made:
+    """A plan, and what the oracle knows of it.
+
+    Args:
+        changing: The accounts that change, in the order of the plan: as they were, and their new values and entries.
+        outcomes: What is known to have come of every account.
+    """
+
+    name: str
+    plan: Plan
+    where: Where
+    settings: Settings
+    changing: dict[str, tuple[Row, Mapping[str, Any], tuple[Entry, ...]]]
+    outcomes: dict[str, str]
+
+
+class Trial:
+    """A store and the oracle, side by side.
+
+    Every step says in its AssertionError first which clause of the contract was broken, then what was seen, then all
+    the steps that led there.
+    """
+
+    def __init__(self, doors: Doors, rows: Iterable[Row]) -> None:
+        self._doors = doors
+        self._rows = {one["id"]: one for one in rows if one["id"] not in doors.without}
+        self._log: list[str] = []
+        self._plans: list[_Made] = []
+        self._note(f"the accounts {shown(list(self._rows.values()))}")
+        self.store: Store = doors.make([account_of(one) for one in self._rows.values()])
+        self.look("reading", "an account that was added", {})
+
+    # Steps.
+
+    def find(self, where: Where) -> None:
+        """Search, and compare with what the filter means."""
+        self._note(f"find {said(where)}")
+        found = [account.id for account in self.store.find(filter_of(where))]
+        meant = {name for name, row in self._rows.items() if means(where, row)}
+        if twice := [name for name, times in Counter(found).items() if times > 1]:
+            self.fail("reading", f"find gives {twice} more than once")
+        if set(found) != meant:
+            missing, wrong = sorted(meant - set(found)), sorted(set(found) - meant)
+            self.fail("reading", f"the filter {said(where)} misses {missing}, and finds {wrong} without meaning them")
+
+    def plan(self, where: Where, settings: Settings) -> int:
+        """Plan, compare with what the rules say, and return the number of the plan."""
+        number = len(self._plans)
+        self._note(f"plan {number}: {said(settings)} where {said(where)}")
+        plan = plan_update(self.store, filter_of(where), spec_of(settings), catalog=CATALOG, now=NOW)
+        reference = settings.get("charge", (None, None))[1]
+        verdicts = {
+            name: decide(row, settings, TODAY, charged=self._is_charged(name, reference))
+            for name, row in self._rows.items()
+            if means(where, row)
+        }
+        planned = {change.account_id: "applied" for change in plan.changes}
+        planned |= {item.account_id: "unchanged" for item in plan.unchanged}
+        planned |= {item.account_id: "refused" for item in plan.refused}
+        expected = {name: outcome for name, (outcome, _, _) in verdicts.items()}
+        if planned != expected:
+            self.fail("planning", differences(expected, planned))
+        for change in plan.changes:
+            row, (_, new, _) = self._rows[change.account_id], verdicts[change.account_id]
+            fields = {field.field: (plain_value(field.before), plain_value(field.after)) for field in change.fields}
+            if fields != {name: (row[name], value) for name, value in new.items()}:
+                self.fail("planning", f"{change.account_id} is said to change {fields}, instead of {new}")
+        changing: dict[str, tuple[Row, Mapping[str, Any], tuple[Entry, ...]]] = {
+            change.account_id: (self._rows[change.account_id], *verdicts[change.account_id][1:])
+            for change in plan.changes
+        }
+        outcomes = {name: outcome for name, outcome in expected.items() if outcome != "applied"}
+        self._plans.append(
+            _Made(
+                name=f"plan {number}",
+                plan=plan,
+                where=where,
+                settings=settings,
+                changing=changing,
+                outcomes=outcomes,
+            )
+        )
+        self.look("planning", "an account that was only planned for", {})
+        return number
+
+    def write(self, name: str, **fields: Any) -> None:
+        """Another writer changes an account."""
+        if name not in self._rows:
+            return
+        self._note(f"another writer sets {said(fields)} of {name!r}")
+        self._rows[name] = {**self._rows[name], **fields}
+        self._doors.put(self.store, account_of(self._rows[name]))
+
+    def reopen(self) -> None:
+        """Begin anew with what the storage kept."""
+        self._note("the store is opened again")
+        identity = self.store.identity
+        self.store = self._doors.again(self.store)
+        if self.store.identity != identity:
+            self.fail("identity", "the store has another identity after it was opened again")
+        self.look("resume", "an account after the store was opened again", {})
+
+    def apply(self, number: int, *, stop_after_chunks: int | None = None, **policy: Any) -> None:
+        """Apply a plan, and compare what came of every account.
+
+        Args:
+            number: Of the plan.
+            stop_after_chunks: Ask to stop after so many chunks.
+            policy: The arguments of ApplyPolicy.
+        """
+        made = self._plans[number]
+        again = " again" if made.outcomes.keys() & made.changing.keys() else ""
+        self._note(f"apply {made.name}{again} {said(policy)}" + stopping(stop_after_chunks))
+        chunks = 0
+
+        def count(_done: int, _total: int) -> None:
+            nonlocal chunks
+            chunks += 1
+
+        report = apply_plan(
+            made.plan,
+            self.store,
+            now=NOW,
+            policy=ApplyPolicy(**policy),
+            terminate=len(made.changing) if made.plan.terminates else None,
+            on_progress=count,
+            should_stop=None if stop_after_chunks is None else lambda: chunks >= stop_after_chunks,
+        )
+        found = self._outcomes(made, report)
+        if stop_after_chunks == 0 and (
+            early := [name for name in found if name not in made.outcomes and found[name] != "not_attempted"]
+        ):
+            self.fail("two plans", f"{early} have outcomes in {made.name}, of which nothing was attempted yet")
+        self._judge(made, found, policy, may_stop=stop_after_chunks is not None)
+        self._take(made, found)
+
+    def crash(self, number: int, *, after_chunks: int, chunk_size: int) -> None:
+        """Apply a plan with a process that is gone after some chunks, and open the store again.
+
+        What was applied is then seen by the accounts themselves.
+        """
+        made = self._plans[number]
+        self._note(f"apply {made.name} with chunks of {chunk_size}; the process is gone after {after_chunks}")
+        left = after_chunks
+
+        def count(_done: int, _total: int) -> None:
+            nonlocal left
+            left -= 1
+            if left <= 0:
+                raise _CrashError
+
+        try:
+            report = apply_plan(
+                made.plan,
+                self.store,
+                now=NOW,
+                policy=ApplyPolicy(chunk_size=chunk_size),
+                terminate=len(made.changing) if made.plan.terminates else None,
+                on_progress=count,
+            )
+        except _CrashError:
+            self.store = self._doors.again(self.store)
+            found = self._seen(made)
+        else:
+            found = self._outcomes(made, report)
+        self._judge(made, found, {}, may_stop=True)
+        self._take(made, found)
+
+    # Looking.
+
+    def look(self, clause: str, whom: str, outcomes: Mapping[str, str]) -> None:
+        """Compare all accounts, and the ledger entries of all plans, with the oracle.
+
+        Args:
+            clause: What is broken if an account is not as it should be.
+            whom: What such an account is.
+            outcomes: What just came of some accounts, which are then called so.
+        """
+        found = {account.id: row_of(account) for account in self._doors.accounts(self.store)}
+        if found.keys() != self._rows.keys():
+            missing, extra = sorted(self._rows.keys() - found.keys()), sorted(found.keys() - self._rows.keys())
+            self.fail(clause if not outcomes else "nothing else", f"{missing} are gone, and {extra} came")
+        for name, row in self._rows.items():
+            if found[name] != row:
+                wrong = {field: (found[name][field], row[field]) for field in row if found[name][field] != row[field]}
+                said = ", ".join(f"{field} is {has!r} instead of {should!r}" for field, (has, should) in wrong.items())
+                broken, who = _CLAUSES.get(outcomes.get(name, ""), ("nothing else", "an account that was not meant"))
+                self.fail(
+                    *((broken, f"{who}: {name!r}: {said}") if outcomes else (clause, f"{whom}: {name!r}: {said}"))
+                )
+        for made in self._plans:
+            self._look_at_ledger(made)
+
+    def _look_at_ledger(self, made: _Made) -> None:
+        booked = Counter(
+            (entry.account_id, *entry_of(entry)) for entry in self._doors.entries(self.store, made.plan.id)
+        )
+        expected = Counter(
+            (name, *entry)
+            for name, (_, _, entries) in made.changing.items()
+            if made.outcomes.get(name) == "applied"
+            for entry in entries
+        )
+        if booked != expected:
+            extra, missing = list((booked - expected).elements()), list((expected - booked).elements())
+            self.fail("ledger", f"{made.name} booked {extra} beyond what it should, and lacks {missing}")
+
+    def fail(self, clause: str, what: str) -> NoReturn:
+        """Say what is broken."""
+        raise BrokenError(clause, what, self)
+
+    @property
+    def steps(self) -> str:
+        """What was done so far, a line each."""
+        return "\n".join(f"  {number}. {step}" for number, step in enumerate(self._log, 1))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The ids of all accounts."""
+        return tuple(self._rows)
+
+    # Judging.
+
+    def _is_charged(self, name: str, reference: str | None) -> bool:
+        return reference is not None and any(
+            made.settings.get("charge", (None, None))[1] == reference and made.outcomes.get(name) == "applied"
+            for made in self._plans
+            if name in made.changing
+        )
+
+    def _outcomes(self, made: _Made, report: Report) -> dict[str, str]:
+        """The outcomes of a report, which have to add up."""
+        found = [(item.account_id, item.outcome.value) for item in report.outcomes]
+        targets = [*made.changing, *(name for name in made.outcomes if name not in made.changing)]
+        if sorted(name for name, _ in found) != sorted(targets):
+            self.fail("outcomes", f"the report has {len(found)} outcomes, for {len(targets)} accounts; each has one")
+        counts = Counter(outcome for _, outcome in found)
+        said = {outcome.value: count for outcome, count in report.counts.items() if count}
+        if said != counts:
+            self.fail("outcomes", f"the counts {said} do not add up to the outcomes, which are {dict(counts)}")
+        return dict(found)
+
+    def _seen(self, made: _Made) -> dict[str, str]:
+        """What came of the accounts after a crash, by what they are now."""
+        rows = {account.id: row_of(account) for account in self._doors.accounts(self.store)}
+        found = dict(made.outcomes)
+        for name, (then, new, _) in made.changing.items():
+            if name not in found:
+                applied = rows.get(name) == after(self._rows[name], then, new)
+                found[name] = "applied" if applied and self._may_apply(made, name) else "not_attempted"
+        return found
+
+    def _may_apply(self, made: _Made, name: str) -> bool:
+        return self._stale(made, name) is not True
+
+    def _stale(self, made: _Made, name: str) -> bool | None:
+        then, new, _ = made.changing[name]
+        reference = made.settings.get("charge", (None, None))[1]
+        charged = self._is_charged(name, reference)
+        return is_stale(then, self._rows[name], new, made.where, made.settings, charged=charged)
+
+    def _judge(self, made: _Made, found: Mapping[str, str], policy: Mapping[str, Any], *, may_stop: bool) -> None:
+        """Whether every outcome is one that the account may have."""
+        for name, outcome in made.outcomes.items():
+            if found[name] != outcome:
+                clause = "single use" if name in made.changing else "outcomes"
+                self.fail(clause, f"{name!r} was {outcome} in {made.name}, and is said to be {found[name]} now")
+        new = {name: found[name] for name in made.changing if name not in made.outcomes}
+        booked = {entry.account_id for entry in self._doors.entries(self.store, made.plan.id)}
+        if stray := [name for name in booked if found.get(name) != "applied"]:
+            self.fail("ledger", f"{made.name} booked transactions of {stray}, which are not applied")
+        for name, outcome in new.items():
+            self._judge_one(made, name, outcome)
+        self._judge_together(made, new, found, policy, may_stop=may_stop)
+
+    def _judge_together(
+        self,
+        made: _Made,
+        new: Mapping[str, str],
+        found: Mapping[str, str],
+        policy: Mapping[str, Any],
+        *,
+        may_stop: bool,
+    ) -> None:
+        """Whether all of them are what the policy allows."""
+        bad = [name for name in made.changing if found[name] in {"stale", "failed"}]
+        left = [name for name, outcome in new.items() if outcome == "not_attempted"]
+        applied = [name for name, outcome in new.items() if outcome == "applied"]
+        if policy.get("all_or_nothing"):
+            if bad and applied:
+                self.fail("all or nothing", f"{applied} are said to be applied, though {bad} are stale or failed")
+            stale = [name for name in left if self._stale(made, name)]
+            if stale or (left and not bad):
+                self.fail("all or nothing", f"{stale or left} are said to be not attempted, and nobody was in the way")
+        elif canary := policy.get("canary"):
+            first = list(made.changing)[:canary]
+            spoiled = [name for name in first if found[name] != "applied"]
+            if spoiled and set(new) - set(first) - set(left):
+                self.fail("canary", f"of the first {canary} {spoiled} were not applied, and it went on nevertheless")
+            if left and not spoiled:
+                self.fail("canary", f"all of the first {canary} were applied, and {left} are not attempted")
+        elif left and not may_stop:
+            self.fail("chunks", f"{left} are said to be not attempted, and nothing said stop")
+
+    def _judge_one(self, made: _Made, name: str, outcome: str) -> None:
+        stale = self._stale(made, name)
+        impossible = not _can_be(after(self._rows[name], *made.changing[name][:2]))
+        if outcome == "not_attempted":
+            return
+        if stale is True and outcome != "stale":
+            clause = "staleness" if "terminated" not in made.settings else "termination"
+            self.fail(clause, f"{name!r} has changed since it was planned for, and is said to be {outcome}")
+        if stale is False and outcome == "stale":
+            self.fail("staleness", f"{name!r} is said to be stale, though nothing that was read has changed")
+        if outcome == "failed" and stale is not True and not self._may_fail(name):
+            self.fail("failures", f"{name!r} is said to have failed, and nothing is in the way")
+        if outcome == "applied" and impossible:
+            self.fail("failures", f"{name!r} is said to be applied, which no account can be")
+
+    def _may_fail(self, name: str) -> bool:
+        return bool(abs(self._rows[name]["balance"]) > _LARGE)
+
+    def _take(self, made: _Made, found: Mapping[str, str]) -> None:
+        """Let the oracle follow, and compare."""
+        fresh = {name: outcome for name, outcome in found.items() if name not in made.outcomes}
+        for name, outcome in fresh.items():
+            if outcome == "not_attempted":
+                continue
+            made.outcomes[name] = outcome
+            if outcome == "applied":
+                then, new, _ = made.changing[name]
+                self._rows[name] = after(self._rows[name], then, new)
+        known = {name: "recorded" for name in found if name not in fresh and name in made.changing}
+        self.look("applying", "", {**dict.fromkeys(found, ""), **known, **fresh})
+
+    def _note(self, step: str) -> None:
+        self._log.append(step)
+
+
+_LARGE = Decimal(10) ** 13
+_CLAUSES = {
+    "applied": ("applying", "an account that is said to be applied"),
+    "recorded": ("single use", "an account that had an outcome already"),
+    "stale": ("staleness", "an account that is said to be stale"),
+    "failed": ("atomicity", "an account that is said to have failed"),
+    "not_attempted": ("atomicity", "an account that is said to be not attempted"),
+    "refused": ("refusals", "an account that was refused"),
+    "unchanged": ("nothing else", "an account that had it all already"),
+}
+
+
+def _can_be(row: Row) -> bool:
+    return bool(abs(row["balance"]) < Decimal(10) ** 15)

@@ -1,0 +1,443 @@
+"""Stores that are broken on purpose, each in one way that somebody's first adapter was broken in."""
+
+import fnmatch
+import functools
+import uuid
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import attrs
+from sqlalchemy import create_engine
+from sqlalchemy.pool import StaticPool
+
+from account_batch import Account, AccountFilter, AccountState, MemoryStore, Outcome, Registration
+from account_batch.errors import ChangeRejectedError
+from account_batch.filters import ControlNumbers, TextMatch
+from account_batch.plan import Plan, Target
+from account_batch.report import AccountOutcome
+from account_batch.store import Commit, LedgerEntry, Tally, account_after
+from account_batch.stores.sql import SqlStore
+
+__all__ = ["BROKEN", "reopened", "sql_store"]
+
+Outcomes = list[AccountOutcome]
+
+
+class LosesEvery1000thChange(MemoryStore):
+    """Says that it was applied."""
+
+    def apply(self, plan: Plan, targets: Sequence[Target], *, now: datetime, commit: Commit) -> Outcomes:
+        before = {target.account_id: self._accounts[target.account_id] for target in targets}
+        found = super().apply(plan, targets, now=now, commit=commit)
+        for target in targets:
+            if target.control_number is not None and target.control_number % 1000 == 999:
+                self.put(before[target.account_id])
+        return found
+
+
+class AppliesTwiceOnResume(MemoryStore):
+    """Forgets what was done when it is opened again."""
+
+    def reopened(self) -> None:
+        self._outcomes.clear()
+
+
+class IgnoresStaleness(MemoryStore):
+    """Writes, whatever has changed."""
+
+    def _try(self, plan: Plan, target: Target, *rest: Any) -> AccountOutcome:
+        account = self._accounts[target.account_id]
+        fields = plan.groups[target.group].decision.fields
+        before = tuple(getattr(account, field) for field in fields)
+        bare = attrs.evolve(plan, groups=tuple(attrs.evolve(group, facts=()) for group in plan.groups))
+        return super()._try(bare, attrs.evolve(target, before=before), *rest)
+
+
+class CallsAChangedBalanceStale(MemoryStore):
+    """Compares the balance like a fact."""
+
+    def _try(self, plan: Plan, target: Target, now: datetime, *rest: Any) -> AccountOutcome:
+        found = super()._try(plan, target, now, *rest)
+        fields = plan.groups[target.group].decision.fields
+        before = dict(zip(fields, target.before, strict=True))
+        account = self._accounts[target.account_id]
+        if "balance" in before and before["balance"] != account.balance:
+            new, entries = rest
+            if new.pop(target.account_id, None) and plan.groups[target.group].decision.transactions:
+                entries.pop()
+            return attrs.evolve(found, outcome=Outcome.STALE, balance=None)
+        return found
+
+
+class NotAtomicBetweenFieldAndLedger(MemoryStore):
+    """Books first, and keeps what it booked where the fields cannot be written."""
+
+    def apply(self, plan: Plan, targets: Sequence[Target], *, now: datetime, commit: Commit) -> Outcomes:
+        new: dict[str, Account] = {}
+        entries: list[LedgerEntry] = []
+        try:
+            return super().apply(plan, targets, now=now, commit=commit)
+        except ChangeRejectedError:
+            for target in targets[:1]:
+                self._try(plan, target, now, new, entries)
+            for entry in entries:
+                self._book(entry)
+            raise
+
+
+class KeepsTheJournalInATransactionOfItsOwn(MemoryStore):
+    """The outcomes of the last chunk are written with the next one; a crash in between loses them."""
+
+    def reopened(self) -> None:
+        for recorded in self._outcomes.values():
+            for name in list(recorded)[-1:]:
+                del recorded[name]
+
+
+class RunsTheFilterAgainAtApply(MemoryStore):
+    """Calls stale whom the filter does not mean any more."""
+
+    def _try(self, plan: Plan, target: Target, *rest: Any) -> AccountOutcome:
+        if not plan.where.matches(self._accounts[target.account_id]):
+            found = super()._try(plan, target, rest[0], {}, [])
+            return attrs.evolve(found, outcome=Outcome.STALE, balance=None)
+        return super()._try(plan, target, *rest)
+
+
+class AddsWhomTheFilterMeansByNow(MemoryStore):
+    """Runs UPDATE ... WHERE with the filter."""
+
+    def apply(self, plan: Plan, targets: Sequence[Target], *, now: datetime, commit: Commit) -> Outcomes:
+        found = super().apply(plan, targets, now=now, commit=commit)
+        known = {target.account_id for target in plan.targets}
+        for account in self.find(plan.where):
+            if account.id not in known and targets:
+                self.put(account_after(plan, attrs.evolve(targets[0], account_id=account.id), account))
+        return found
+
+
+class _Finds(MemoryStore):
+    """A store whose search is another one."""
+
+    def find(self, where: AccountFilter) -> list[Account]:
+        return [account for account in super().find(AccountFilter(status="any")) if self.means(where, account)]  # type: ignore[arg-type]
+
+    def means(self, where: AccountFilter, account: Account) -> bool:
+        raise NotImplementedError
+
+
+class TreatsWildcardsAsWildcards(MemoryStore):
+    """LIKE."""
+
+    def find(self, where: AccountFilter) -> list[Account]:
+        if where.account_id is None:
+            return super().find(where)
+        pattern = where.account_id.text.replace("%", "*").replace("_", "?")
+        pattern += {"exactly": "", "starts_with": "*", "ends_with": "", "contains": "*"}[where.account_id.mode.value]
+        if where.account_id.mode.value in {"contains", "ends_with"}:
+            pattern = f"*{pattern}"
+        others = super().find(attrs.evolve(where, account_id=None))
+        return [account for account in others if fnmatch.fnmatchcase(account.id, pattern)]
+
+
+class ComparesIdsWithoutCase(MemoryStore):
+    """A collation that ends in _ci."""
+
+    def find(self, where: AccountFilter) -> list[Account]:
+        if where.account_id is None:
+            return super().find(where)
+        wanted = TextMatch(where.account_id.mode, where.account_id.text.lower())
+        others = super().find(attrs.evolve(where, account_id=None))
+        return [account for account in others if wanted.matches(account.id.lower())]
+
+
+class IgnoresTrailingSpaces(MemoryStore):
+    """PAD SPACE."""
+
+    def find(self, where: AccountFilter) -> list[Account]:
+        if where.batch is None:
+            return super().find(where)
+        others = super().find(attrs.evolve(where, batch=None))
+        return [account for account in others if (account.batch or "").rstrip() == where.batch.rstrip()]
+
+
+class TakesRangesOffByOne(MemoryStore):
+    """Ends ranges before their end."""
+
+    def find(self, where: AccountFilter) -> list[Account]:
+        if where.control_numbers is None:
+            return super().find(where)
+        ranges = where.control_numbers.ranges
+        short = [(first, max(first, last - 1)) for first, last in ranges]
+        numbers = ControlNumbers(number for first, last in short for number in range(first, last + 1))
+        return super().find(attrs.evolve(where, control_numbers=numbers))
+
+
+class DropsNullInANegatedCriterion(MemoryStore):
+    """NOT (NULL = 'x') is not true."""
+
+    def find(self, where: AccountFilter) -> list[Account]:
+        found = super().find(where)
+        negated = where.used is False or where.registration is Registration.UNREGISTERED
+        return [account for account in found if account.last_recharged_on] if negated else found
+
+
+class FindsAccountsTwice(MemoryStore):
+    """A join with the add-ons."""
+
+    def find(self, where: AccountFilter) -> list[Account]:
+        return [account for account in super().find(where) for _ in range(max(1, len(account.addons)))]
+
+
+class KeepsMoneyAsFloat(MemoryStore):
+    """REAL."""
+
+    def _write(self, account: Account) -> None:
+        super()._write(attrs.evolve(account, balance=Decimal(float(account.balance)).quantize(Decimal("0.001"))))
+
+
+class MovesDatesThroughTheZoneOfTheServer(MemoryStore):
+    """Midnight there is the day before here, where the clocks changed."""
+
+    def _write(self, account: Account) -> None:
+        day = account.expiration_date
+        if day == date(2027, 3, 28):
+            day -= timedelta(days=1)
+        super()._write(attrs.evolve(account, expiration_date=day))
+
+
+class ForgetsStaleAccounts(MemoryStore):
+    """Tries them again."""
+
+    def record(self, plan: Plan, outcomes: Sequence[AccountOutcome]) -> Outcomes:
+        super().record(plan, [outcome for outcome in outcomes if outcome.outcome is not Outcome.STALE])
+        return list(outcomes)
+
+
+class ReportsFailedAsApplied(MemoryStore):
+    """Swallows the error."""
+
+    def record(self, plan: Plan, outcomes: Sequence[AccountOutcome]) -> Outcomes:
+        fine = [
+            attrs.evolve(one, outcome=Outcome.APPLIED, reasons=()) if one.outcome is Outcome.FAILED else one
+            for one in outcomes
+        ]
+        return super().record(plan, fine)
+
+
+class AllOrNothingThatIsNot(MemoryStore):
+    """Commits what it can."""
+
+    def apply(self, plan: Plan, targets: Sequence[Target], *, now: datetime, commit: Commit) -> Outcomes:
+        commit = Commit.ALWAYS if commit is Commit.IF_ALL_APPLIED else commit
+        return super().apply(plan, targets, now=now, commit=commit)
+
+
+class KeepsRehearsals(MemoryStore):
+    """Commits what was only to be tried."""
+
+    def apply(self, plan: Plan, targets: Sequence[Target], *, now: datetime, commit: Commit) -> Outcomes:
+        commit = Commit.ALWAYS if commit is Commit.NEVER else commit
+        return super().apply(plan, targets, now=now, commit=commit)
+
+
+class LosesTheEndOfAChunk(MemoryStore):
+    """BETWEEN a AND b - 1."""
+
+    def apply(self, plan: Plan, targets: Sequence[Target], *, now: datetime, commit: Commit) -> Outcomes:
+        found = super().apply(plan, targets[:-1] if len(targets) > 1 else targets, now=now, commit=commit)
+        if len(targets) > 1:
+            last = super().apply(plan, targets[-1:], now=now, commit=Commit.NEVER)
+            found += self.record(plan, last) if commit is Commit.ALWAYS else last
+        return found
+
+
+class TouchesClosedAccounts(MemoryStore):
+    """Sets the language of the whole batch."""
+
+    def _commit(self, plan: Plan, new: Mapping[str, Account], *rest: Any) -> None:
+        super()._commit(plan, new, *rest)
+        languages = {account.ivr_language for account in new.values()}
+        for account in list(self._accounts.values()):
+            if account.state is AccountState.CLOSED and account.batch == plan.where.batch and languages:
+                self.put(attrs.evolve(account, ivr_language=max(languages, key=str)))
+
+
+class MixesUpTwoPlans(MemoryStore):
+    """One journal for all."""
+
+    def outcomes(self, _plan_id: str) -> Mapping[str, AccountOutcome]:
+        return {name: one for recorded in self._outcomes.values() for name, one in recorded.items()}
+
+
+class WritesTheWholeAccountAsItWasPlanned(MemoryStore):
+    """Loses what others wrote since."""
+
+    def _try(self, plan: Plan, target: Target, now: datetime, new: dict[str, Account], *rest: Any) -> AccountOutcome:
+        found = super()._try(plan, target, now, new, *rest)
+        fields = plan.groups[target.group].decision.fields
+        before = dict(zip(fields, target.before, strict=True))
+        if target.account_id in new and "balance" in before:
+            assert isinstance(before["balance"], Decimal)
+            old = attrs.evolve(self._accounts[target.account_id], balance=before["balance"])
+            new[target.account_id] = account_after(plan, target, old)
+        return found
+
+
+class ForgetsReferences(MemoryStore):
+    """Charges whom it charged."""
+
+    def charged(self, _reference: str) -> Collection[str]:
+        return frozenset()
+
+    def _has_transaction(self, _account_id: str, _reference: str) -> bool:
+        return False
+
+
+class BooksTwice(MemoryStore):
+    """Once for the account, and once for the distributor."""
+
+    def _book(self, entry: LedgerEntry) -> None:
+        super()._book(entry)
+        if entry.distributor is not None:
+            super()._book(entry)
+
+
+class LosesTheComment(MemoryStore):
+    """A ledger without a column for it."""
+
+    def _book(self, entry: LedgerEntry) -> None:
+        super()._book(attrs.evolve(entry, comment=""))
+
+
+class AddsAddonsInsteadOfReplacingThem(MemoryStore):
+    """Never deletes a row."""
+
+    def _commit(self, plan: Plan, new: Mapping[str, Account], *rest: Any) -> None:
+        kept = {
+            name: attrs.evolve(account, addons=account.addons | self._accounts[name].addons)
+            for name, account in new.items()
+        }
+        super()._commit(plan, kept, *rest)
+
+
+class HasOneIdentityForAll(MemoryStore):
+    """A constant."""
+
+    @property
+    def identity(self) -> str:
+        return "the store"
+
+
+class ChangesItsIdentity(MemoryStore):
+    """One for each process."""
+
+    def reopened(self) -> None:
+        self._identity = f"memory:{uuid.uuid4()}"
+
+
+# Stores that work on sets are broken in the part of it that they do themselves.
+
+
+def sql_store(accounts: Iterable[Account], kind: type[SqlStore] = SqlStore) -> SqlStore:
+    """A store in the memory of the process."""
+    store = kind(create_engine("sqlite://", poolclass=StaticPool)).create()
+    store.add(accounts)
+    return store
+
+
+class _Wrapped:
+    """Work, some of which is done otherwise."""
+
+    def __init__(self, work: Any) -> None:
+        self._work = work
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._work, name)
+
+
+class ForgetsRefusedAccounts(SqlStore):
+    """Has no outcomes for them."""
+
+    class _Work(_Wrapped):
+        def outcomes(self) -> list[AccountOutcome]:
+            return [one for one in self._work.outcomes() if one.outcome is not Outcome.REFUSED]
+
+    def work(self, plan: Plan, canary: int) -> Any:
+        return self._Work(super().work(plan, canary))
+
+
+class IgnoresTheCanary(SqlStore):
+    """Goes on, whatever came of it."""
+
+    class _Work(_Wrapped):
+        def tally(self) -> Tally:
+            found: Tally = attrs.evolve(self._work.tally(), spoiled=0)
+            return found
+
+    def work(self, plan: Plan, canary: int) -> Any:
+        return self._Work(super().work(plan, canary))
+
+
+class StopsAfterTheFirstChunk(SqlStore):
+    """Finds no second one."""
+
+    class _Work(_Wrapped):
+        def parts(self, size: int) -> Any:
+            for part in self._work.parts(size):
+                yield part
+                return
+
+    def work(self, plan: Plan, canary: int) -> Any:
+        return self._Work(super().work(plan, canary))
+
+
+def reopened(store: Any) -> Any:
+    """The same store, after whatever it forgets when its process ends."""
+    if hasattr(store, "reopened"):
+        store.reopened()
+    return store
+
+
+Make = Callable[[Sequence[Account]], Any]
+
+BROKEN: dict[str, tuple[Make, str]] = {
+    kind.__name__: (functools.partial(sql_store, kind=kind) if issubclass(kind, SqlStore) else kind, clause)
+    for kind, clause in {
+        LosesEvery1000thChange: "applying",
+        AppliesTwiceOnResume: "single use",
+        IgnoresStaleness: "staleness",
+        CallsAChangedBalanceStale: "staleness",
+        NotAtomicBetweenFieldAndLedger: "ledger",
+        KeepsTheJournalInATransactionOfItsOwn: "single use",
+        RunsTheFilterAgainAtApply: "staleness",
+        AddsWhomTheFilterMeansByNow: "nothing else",
+        TreatsWildcardsAsWildcards: "reading",
+        ComparesIdsWithoutCase: "reading",
+        IgnoresTrailingSpaces: "reading",
+        TakesRangesOffByOne: "reading",
+        DropsNullInANegatedCriterion: "reading",
+        FindsAccountsTwice: "reading",
+        KeepsMoneyAsFloat: "applying",
+        MovesDatesThroughTheZoneOfTheServer: "reading",
+        ForgetsStaleAccounts: "single use",
+        ReportsFailedAsApplied: "failures",
+        AllOrNothingThatIsNot: "all or nothing",
+        KeepsRehearsals: "all or nothing",
+        LosesTheEndOfAChunk: "applying",
+        TouchesClosedAccounts: "nothing else",
+        MixesUpTwoPlans: "two plans",
+        WritesTheWholeAccountAsItWasPlanned: "applying",
+        ForgetsReferences: "planning",
+        BooksTwice: "ledger",
+        LosesTheComment: "ledger",
+        AddsAddonsInsteadOfReplacingThem: "applying",
+        HasOneIdentityForAll: "identity",
+        ChangesItsIdentity: "identity",
+        ForgetsRefusedAccounts: "outcomes",
+        IgnoresTheCanary: "canary",
+        StopsAfterTheFirstChunk: "chunks",
+    }.items()
+}
