@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import attrs
+from hypothesis import settings
 
 from account_batch.account import Account
 from account_batch.testing.machine import run_machine
@@ -30,7 +31,8 @@ def check_store(
     held to the same contract.
 
     Args:
-        make_store: Makes a store of some accounts, and of no others; it is called many times.
+        make_store: Makes a store of some accounts, and of no others. It is called many times, and a new store may take
+            the place of the one before.
         read: All accounts that the store holds, however it likes to find them; by default store.find.
         write: Writes an account as another program would, in place of the one with its id; by default store.put.
         ledger: The ledger entries of the store or, if it takes a plan's id besides, those of the plan, with the fields
@@ -46,7 +48,7 @@ def check_store(
             script(doors)
         except BrokenError as error:
             raise _smallest(script, doors, error) from None
-    run_machine(doors)
+    run_machine(doors, max(1, settings().max_examples // 4))
 
 
 def _smallest(script: Callable[[Doors], None], doors: Doors, error: BrokenError) -> BrokenError:

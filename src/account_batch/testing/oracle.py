@@ -147,7 +147,7 @@ def is_stale(
         return True
     unclear = {"addons"} if "addons" in settings else set()
     if settings.keys() & {"activation", "expiration", "opening_balance"}:
-        unclear |= {"first_used_on", "blocked", "expiration_date"}
+        unclear |= {"first_used_on", "blocked", "expiration_date", "opening_balance"}
     return None if differs & unclear else False
 
 

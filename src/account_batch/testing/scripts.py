@@ -77,6 +77,9 @@ _OTHERS_WRITE: Sequence[dict[str, Any]] = (
     {"batch": "C"},
     {"customer": "Acme"},
 )
+_POLICIES: Sequence[dict[str, Any]] = ({"all_or_nothing": True}, {"canary": 2, "chunk_size": 1}, {"canary": 3})
+_CHUNKS: Sequence[dict[str, Any]] = ({}, {"chunk_size": 2}, {"all_or_nothing": True})
+_EDGES = (Decimal(10) ** 15, Decimal(9) * 10**13)
 _MANY = 2_050
 
 
@@ -246,44 +249,44 @@ def _check_resuming(doors: Doors) -> None:
         trial.apply(number)
 
 
-def _check_policies(doors: Doors) -> None:
+def _check_policy(stale: str | None, policy: dict[str, Any], doors: Doors) -> None:
     """All or nothing is nothing with one stale account; a canary that is not applied stops the rest."""
-    for stale in ("a2", "a5"):
-        for policy in ({"all_or_nothing": True}, {"canary": 2, "chunk_size": 1}, {"canary": 3}):
-            trial = Trial(doors, _numbered(6))
-            number = trial.plan(_B, CHARGE)
-            trial.write(stale, ivr_language="uk")
-            trial.apply(number, **policy)
-            trial.reopen()
-            trial.apply(number, **policy)
-    trial = Trial(doors, _numbered(3))
+    trial = Trial(doors, _numbered(6))
     number = trial.plan(_B, CHARGE)
-    trial.apply(number, all_or_nothing=True)
-    trial.apply(number)
+    if stale is not None:
+        trial.write(stale, ivr_language="uk")
+    trial.apply(number, **policy)
+    trial.reopen()
+    trial.apply(number, **policy)
 
 
-def _check_rejections(doors: Doors) -> None:
-    """An account that becomes one that the storage cannot hold fails alone, and leaves nothing behind."""
-    for edge in (Decimal(10) ** 15, Decimal(9) * 10**13):
-        full = row("full", kind="credit", control_number=3, balance=edge - Decimal("0.5"))
-        rows = [one for one in _numbered(6) if one["id"] != "a3"]
-        for policy in ({}, {"chunk_size": 2}, {"all_or_nothing": True}):
-            try:
-                trial = Trial(doors, [*rows, full])
-            except (InvalidValueError, StoreError):  # This storage ends before that.
-                break
-            number = trial.plan(_B, CHARGE)
-            trial.write("a5", ivr_language="uk")
-            trial.apply(number, **policy)
-            trial.apply(number, **policy)
+def _check_rejections(edge: Decimal, policy: dict[str, Any], doors: Doors) -> None:
+    """An account that becomes one that the storage cannot hold fails alone, and leaves nothing behind.
+
+    Args:
+        edge: What a balance stays below; a storage that ends before that is not tried.
+        policy: How to apply.
+        doors: To the store.
+    """
+    full = row("full", kind="credit", control_number=3, balance=edge - Decimal("0.5"))
+    try:
+        trial = Trial(doors, [*(one for one in _numbered(6) if one["id"] != "a3"), full])
+    except (InvalidValueError, StoreError):
+        return
+    number = trial.plan(_B, CHARGE)
+    trial.write("a5", ivr_language="uk")
+    trial.apply(number, **policy)
+    trial.apply(number, **policy)
 
 
 def _check_identity(doors: Doors) -> None:
     """Two stores are told apart, and one is the same each time it is asked."""
-    one, other = Trial(doors, _numbered(1)), Trial(doors, _numbered(1))
-    if one.store.identity == other.store.identity:
-        one.fail("identity", "two stores that were made one after the other have the same identity")
-    one.reopen()
+    first = Trial(doors, _numbered(1))
+    first.reopen()
+    identity = first.store.identity
+    second = Trial(doors, _numbered(1))
+    if second.store.identity == identity:
+        second.fail("identity", "two stores that were made one after the other have the same identity")
 
 
 SCRIPTS: Sequence[Callable[[Doors], None]] = (
@@ -294,8 +297,8 @@ SCRIPTS: Sequence[Callable[[Doors], None]] = (
     _check_frozen,
     _check_closed,
     *(partial(_check_staleness, settings_) for settings_ in _STALE_FOR),
-    _check_policies,
-    _check_rejections,
+    *(partial(_check_policy, stale, policy) for stale in (None, "a2", "a5") for policy in _POLICIES),
+    *(partial(_check_rejections, edge, policy) for edge in _EDGES for policy in _CHUNKS),
     _check_resuming,
     _check_many,
 )

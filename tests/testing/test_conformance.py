@@ -1,0 +1,98 @@
+"""check_store: sound stores pass, and each broken one is caught by the clause that it breaks."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from account_batch import Account, MemoryStore
+from account_batch.testing import check_store
+from account_batch.testing.machine import run_machine
+from account_batch.testing.trial import Doors
+from testing.broken import BROKEN, Make, reopened, sql_store
+
+# What a machine with few accounts and chunks can meet, without a script that shows it.
+_SEEN_BY_THE_MACHINE = (
+    "AppliesTwiceOnResume",
+    "CallsAChangedBalanceStale",
+    "ForgetsReferences",
+    "IgnoresStaleness",
+    "KeepsTheJournalInATransactionOfItsOwn",
+    "LosesTheEndOfAChunk",
+    "MixesUpTwoPlans",
+    "TouchesClosedAccounts",
+    "WritesTheWholeAccountAsItWasPlanned",
+)
+
+
+@pytest.mark.parametrize("make", [MemoryStore, sql_store], ids=["memory", "sql"])
+def test_sound_stores_pass(make: Make) -> None:
+    """With every door left to the store's own methods."""
+    check_store(make)
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_stores_are_caught(name: str) -> None:
+    """The message begins with the clause, and ends with the steps on few accounts."""
+    make, clause = BROKEN[name]
+    with pytest.raises(AssertionError) as caught:
+        check_store(make, reopen=reopened)
+    said = str(caught.value)
+    assert said.startswith(f"{clause}: ")
+    _, steps = said.split("\n\nThe steps:\n")
+    assert steps.startswith("  1. the accounts ")
+    if name != "LosesEvery1000thChange":
+        assert steps.splitlines()[0].count("; ") < 5
+
+
+@pytest.mark.parametrize("name", _SEEN_BY_THE_MACHINE)
+def test_the_machine_finds_what_no_script_shows(name: str) -> None:
+    """It mixes steps at random, and shrinks what goes wrong to a few."""
+    make, _ = BROKEN[name]
+    with pytest.raises(AssertionError) as caught:
+        run_machine(Doors(make=make, reopen=reopened), 2_000)
+    assert str(caught.value).count("\n") < 15
+
+
+def test_the_doors_are_used_where_they_are_given() -> None:
+    """Reading, writing, the ledger of one plan or of all, and opening again go through what the author supplies."""
+    used: set[str] = set()
+    plans: set[str] = set()
+
+    class Closed(MemoryStore):
+        """Keeps its methods to itself."""
+
+        put = transactions = None  # type: ignore[assignment]
+
+    def make(accounts: Sequence[Account]) -> Closed:
+        plans.clear()
+        return Closed(accounts)
+
+    def read(store: Closed) -> list[Account]:
+        used.add("read")
+        return list(store._accounts.values())  # noqa: SLF001  # A back door.
+
+    def write(store: Closed, account: Account) -> None:
+        used.add("write")
+        MemoryStore.put(store, account)
+
+    def reopen(store: Closed) -> Closed:
+        used.add("reopen")
+        return store
+
+    def of_one(store: Closed, plan_id: str) -> list[object]:
+        used.add("of one")
+        return list(MemoryStore.transactions(store, plan_id))
+
+    def of_all(store: Closed) -> list[object]:
+        used.add("of all")
+        return [entry for entries in store._ledger.values() for entry in entries]  # noqa: SLF001  # See above.
+
+    for ledger in (of_one, of_all):
+        check_store(make, read=read, write=write, ledger=ledger, reopen=reopen)
+    assert used == {"read", "write", "reopen", "of one", "of all"}
+
+
+def test_a_ledger_that_does_not_tell_is_caught() -> None:
+    """The door may be what is broken."""
+    with pytest.raises(AssertionError, match=r"^ledger: plan 0 booked \[\] beyond what it should, and lacks \["):
+        check_store(MemoryStore, ledger=lambda _: [])
