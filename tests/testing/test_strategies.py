@@ -18,10 +18,12 @@ from account_batch import (
     Catalog,
     ControlNumbers,
     Customer,
+    Distributor,
     MemoryStore,
     Money,
     Plan,
     Product,
+    Site,
     UpdateSpec,
     plan_update,
 )
@@ -41,11 +43,20 @@ from account_batch.testing import (
     scenarios,
     specs,
 )
+from account_batch.testing.strategies.invalid import PLANNED
 
 ACME = Customer(id="acme", billing_time_zone="UTC")
 GOLD = Product(id="gold", currency="USD")
 SMALL = Catalog(customers=[ACME], batches=[Batch(id="B", customer="acme")], products=[GOLD])
 CARD = Account(id="1", customer="acme", kind=AccountKind.DEBIT, currency="USD", product="gold")
+RICH = attrs.evolve(
+    SMALL,
+    products=[GOLD, Product(id="Gold", currency="USD"), Product(id="fax", currency="USD", is_addon=True)],
+    sites=[Site(id="nobody", customer="acme")],
+    distributors=[Distributor(id="nobody", currency="USD", commission=0)],
+    roles=["Gold"],
+    ivr_languages=["en"],
+)
 
 # Rates are of drawn examples: the same ones each time, and so the same rates.
 counted = settings(
@@ -244,6 +255,15 @@ def test_invalid_settings_are_refused_with_exactly_their_error(data: st.DataObje
     """With a catalog, what can be built is refused when it is planned."""
     invalid = data.draw(invalid_settings(catalog))
     assert refuses(invalid, catalog) is invalid.error
+
+
+@pytest.mark.parametrize("about", PLANNED)
+@settings(max_examples=30)
+@given(data=st.data())
+def test_invalid_settings_of_every_kind_are_refused_when_planned(about: str, data: st.DataObject) -> None:
+    """Also where the catalog knows some of the names that are nobody's elsewhere."""
+    invalid = InvalidSettings(settings=data.draw(PLANNED[about](RICH)), error=UnknownReferenceError, about=about)
+    assert refuses(invalid, RICH) is UnknownReferenceError
 
 
 @given(scenarios())

@@ -30,6 +30,11 @@ __all__ = ["BUILT", "PLANNED", "InvalidSettings", "invalid_settings"]
 _Settings = st.SearchStrategy[Mapping[str, Any]]
 
 
+# mypy knows the type of a constructor argument from a named converter only.
+def _frozen(settings: Mapping[str, object]) -> Mapping[str, object]:
+    return FrozenMapping(settings)
+
+
 @attrs.frozen(kw_only=True)
 class InvalidSettings:
     """Attributes of UpdateSpec that cannot be carried out on any account.
@@ -44,7 +49,7 @@ class InvalidSettings:
         about: What is wrong, in words; the same for all of one kind.
     """
 
-    settings: Mapping[str, object] = attrs.field(converter=FrozenMapping)
+    settings: Mapping[str, object] = attrs.field(converter=_frozen)
     error: type[Exception]
     about: str
 
