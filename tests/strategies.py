@@ -6,11 +6,11 @@ settings meet what is set already, and now and then something points at what the
 
 import functools
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from typing import TypeVar
 
 from hypothesis import strategies as st
 
+from account_batch import testing
 from account_batch.account import Account, AccountKind, AccountState, UnifiedMessaging
 from account_batch.catalog import Batch, Catalog, Customer, Distributor, Product, Site, Subscription
 from account_batch.filters import AccountFilter, ControlNumbers, Registration, StatusFilter, TextMatch
@@ -33,7 +33,6 @@ __all__ = [
     "TODAY",
     "account_ids",
     "accounts",
-    "amounts",
     "catalog",
     "control_numbers",
     "days",
@@ -126,19 +125,9 @@ def days() -> st.SearchStrategy[date]:
     )
 
 
-def amounts(min_value: str = "-20") -> st.SearchStrategy[Decimal]:
-    """Amounts a person would type, and a few with all five decimals."""
-    least = Decimal(min_value)
-    common = [Decimal(text) for text in ("0", "1.00", "4.99", "5.00", "5.00001", "15.00", "-5.00")]
-    return st.sampled_from([amount for amount in common if amount >= least]) | st.decimals(
-        min_value=least, max_value=1000, places=5
-    )
-
-
 def money(min_value: str = "0.01", currency: str | None = None) -> st.SearchStrategy[Money]:
     """Positive money unless said otherwise, in one of the currencies of the world or the one given."""
-    currencies = st.sampled_from(CURRENCIES) if currency is None else st.just(currency)
-    return st.builds(Money, amounts(min_value), currencies)
+    return testing.money(min_value, 1000, currency=st.sampled_from(CURRENCIES) if currency is None else currency)
 
 
 def details() -> st.SearchStrategy[dict[str, str]]:
@@ -182,8 +171,8 @@ def accounts() -> st.SearchStrategy[Account]:
         blocked=st.booleans(),
         registered=st.booleans(),
         currency=st.sampled_from(["USD", *CURRENCIES]),
-        opening_balance=amounts("0"),
-        balance=amounts(),
+        opening_balance=testing.amounts(0, 1000),
+        balance=testing.amounts(-20, 1000),
         activation_date=st.none() | days(),
         expiration_date=st.none() | days(),
         availability_days=st.none() | st.sampled_from(AVAILABILITY_DAYS),

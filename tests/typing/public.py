@@ -4,6 +4,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal, assert_type
 
+from hypothesis import strategies as st
+
 from account_batch import (
     CLEAR,
     KEEP,
@@ -30,6 +32,7 @@ from account_batch import (
     apply_plan,
     plan_due,
     plan_update,
+    testing,
 )
 from account_batch.spec import Marker
 from account_batch.store import LedgerEntry
@@ -94,3 +97,32 @@ def the_round_is_typed(store: MemoryStore, spec: UpdateSpec, catalog: Catalog, n
     report = apply_plan(plan, store, now=now, policy=ApplyPolicy(canary=1), on_progress=print)
     assert_type(report, Report)
     assert_type(report.counts[Outcome.APPLIED], int)
+
+
+def the_kit_for_tests(account: Account, catalog: Catalog, scenario: testing.Scenario) -> None:
+    """Strategies know what they draw, and checks take any store and planner."""
+    assert_type(testing.amounts(0, 10), st.SearchStrategy[Decimal])
+    assert_type(testing.money(currency="USD"), st.SearchStrategy[Money])
+    assert_type(testing.calendar_dates(), st.SearchStrategy[date])
+    assert_type(testing.instants(), st.SearchStrategy[datetime])
+    assert_type(testing.control_number_texts(valid=False), st.SearchStrategy[str])
+    assert_type(testing.catalogs(), st.SearchStrategy[Catalog])
+    assert_type(testing.accounts(catalog, batch="B"), st.SearchStrategy[Account])
+    assert_type(testing.filters(catalog), st.SearchStrategy[AccountFilter])
+    assert_type(testing.specs(catalog), st.SearchStrategy[UpdateSpec])
+    assert_type(testing.invalid_settings(), st.SearchStrategy[testing.InvalidSettings])
+    assert_type(testing.scenarios(), st.SearchStrategy[testing.Scenario])
+    assert_type(testing.rival_writes([account]), st.SearchStrategy[list[Account]])
+    testing.check_store(MemoryStore)
+    testing.check_store(
+        lambda accounts: SqlStore("sqlite://"),  # noqa: ARG005  # Only the types matter.
+        read=lambda store: store.find(scenario.where),
+        write=lambda store, written: store.put(written),
+        ledger=lambda store, plan_id: store.transactions(plan_id),
+        reopen=lambda store: store,
+    )
+    testing.check_laws(scenario)
+    testing.check_laws(
+        scenario,
+        plan=lambda store, given: plan_update(store, given.where, given.spec, catalog=given.catalog, now=given.now),
+    )
