@@ -305,6 +305,41 @@ class BooksTwice(MemoryStore):
             super()._book(entry)
 
 
+class LosesTheInternalComment(MemoryStore):
+    """It is nobody's business."""
+
+    def _book(self, entry: LedgerEntry) -> None:
+        super()._book(attrs.evolve(entry, internal_comment=""))
+
+
+class TellsThePlannedBalance(MemoryStore):
+    """And not the true one."""
+
+    def _try(self, plan: Plan, target: Target, *rest: Any) -> AccountOutcome:
+        found = super()._try(plan, target, *rest)
+        if found.balance is None:
+            return found
+        fields = plan.groups[target.group].decision.fields
+        before = dict(zip(fields, target.before, strict=True))["balance"]
+        return attrs.evolve(found, balance=attrs.evolve(found.balance, before=before))
+
+
+class ForgetsThePlan(MemoryStore):
+    """Keeps another one."""
+
+    def load(self, plan_id: str) -> Plan:
+        return attrs.evolve(super().load(plan_id), digest="0" * 16)
+
+
+class BreaksOff(MemoryStore):
+    """A defect of its own."""
+
+    def find(self, where: AccountFilter) -> list[Account]:
+        if where.contact:
+            raise KeyError("contact")
+        return super().find(where)
+
+
 class LosesTheComment(MemoryStore):
     """A ledger without a column for it."""
 
@@ -433,6 +468,10 @@ BROKEN: dict[str, tuple[Make, str]] = {
         ForgetsReferences: "planning",
         BooksTwice: "ledger",
         LosesTheComment: "ledger",
+        LosesTheInternalComment: "ledger",
+        TellsThePlannedBalance: "journal",
+        ForgetsThePlan: "journal",
+        BreaksOff: "errors",
         AddsAddonsInsteadOfReplacingThem: "applying",
         HasOneIdentityForAll: "identity",
         ChangesItsIdentity: "identity",

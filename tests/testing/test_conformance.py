@@ -6,8 +6,8 @@ import pytest
 
 from account_batch import Account, MemoryStore
 from account_batch.testing import check_store
+from account_batch.testing.doors import Doors
 from account_batch.testing.machine import run_machine
-from account_batch.testing.trial import Doors
 from testing.broken import BROKEN, Make, reopened, sql_store
 
 # What a machine with few accounts and chunks can meet, without a script that shows it.
@@ -96,3 +96,29 @@ def test_a_ledger_that_does_not_tell_is_caught() -> None:
     """The door may be what is broken."""
     with pytest.raises(AssertionError, match=r"^ledger: plan 0 booked \[\] beyond what it should, and lacks \["):
         check_store(MemoryStore, ledger=lambda _: [])
+
+
+@pytest.mark.parametrize(("method", "door"), [("put", "write"), ("transactions", "ledger")])
+def test_what_the_store_cannot_do_itself_has_to_be_supplied(method: str, door: str) -> None:
+    """A call that lacks a door is no fault of the store."""
+    without = type("Without", (_Bare,), {method: property(_absent)})
+    with pytest.raises(TypeError, match=rf"^check_store: the store has no {method}\(\); pass {door}=, a function that"):
+        check_store(without)
+
+
+class _Bare(MemoryStore):
+    """Some method of which is taken away."""
+
+
+def _absent(_store: MemoryStore) -> None:
+    raise AttributeError
+
+
+def test_make_store_fails_by_itself() -> None:
+    """What goes wrong there is not blamed on the store."""
+
+    def make(_accounts: Sequence[Account]) -> MemoryStore:
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        check_store(make)

@@ -7,9 +7,10 @@ import attrs
 from hypothesis import settings
 
 from account_batch.account import Account
+from account_batch.testing.doors import Doors, Store
 from account_batch.testing.machine import run_machine
 from account_batch.testing.scripts import SCRIPTS
-from account_batch.testing.trial import BrokenError, Doors, Store
+from account_batch.testing.trial import BrokenError
 
 __all__ = ["check_store"]
 

@@ -9,10 +9,11 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
+from account_batch.testing.doors import Doors
 from account_batch.testing.oracle import Settings, Where
 from account_batch.testing.plain import row
 from account_batch.testing.scripts import CHARGE
-from account_batch.testing.trial import Doors, Trial
+from account_batch.testing.trial import Trial
 
 __all__ = ["run_machine"]
 

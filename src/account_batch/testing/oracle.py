@@ -18,8 +18,8 @@ __all__ = ["COMMISSION", "Entry", "Row", "Settings", "Where", "after", "decide",
 Row: TypeAlias = dict[str, Any]
 Where: TypeAlias = Mapping[str, Any]
 Settings: TypeAlias = Mapping[str, Any]
-Entry: TypeAlias = tuple[str, Decimal, str, str, str | None, str | None]
-"""What is booked: kind, amount, currency, comment, reference, distributor."""
+Entry: TypeAlias = tuple[str, Decimal, str, str, str, str | None, str | None]
+"""What is booked: kind, amount, currency, comment, internal comment, reference, distributor."""
 
 COMMISSION = Decimal("0.15")
 _FIELDS = {"expiration": "expiration_date", "activation": "state", "terminated": "state", "charge": "balance"}
@@ -95,10 +95,10 @@ def _move(row: Row, settings: Settings, *, opens: bool) -> tuple[dict[str, Decim
     if "charge" in settings:
         amount, reference = settings["charge"]
         balance += amount if row["kind"] == "credit" else -amount
-        booked.append(("charge", amount, "USD", "fee", reference, None))
+        booked.append(("charge", amount, "USD", "fee", "ticket", reference, None))
     sold = opening if opens else correction if row["state"] == "open" else Decimal(0)
     if row["distributor"] is not None and sold:
-        booked.append(("distributor_charge", sold * (1 - COMMISSION), "USD", "", None, row["distributor"]))
+        booked.append(("distributor_charge", sold * (1 - COMMISSION), "USD", "", "", None, row["distributor"]))
     return {"opening_balance": opening, "balance": balance}, tuple(booked)
 
 

@@ -118,7 +118,9 @@ def spec_of(settings: Settings) -> UpdateSpec:
             case "opening_balance":
                 spec["opening_balance"] = Money(value, "USD")
             case "charge":
-                spec["charge"] = Charge(Money(value[0], "USD"), comment="fee", reference=value[1])
+                spec["charge"] = Charge(
+                    Money(value[0], "USD"), comment="fee", internal_comment="ticket", reference=value[1]
+                )
             case _:
                 spec[name] = value
     return UpdateSpec(**spec)
@@ -127,7 +129,8 @@ def spec_of(settings: Settings) -> UpdateSpec:
 def entry_of(entry: Any) -> Entry:
     """What a ledger entry says."""
     amount = entry.amount
-    return (entry.kind.value, amount.amount, amount.currency, entry.comment, entry.reference, entry.distributor)
+    texts = (entry.comment, entry.internal_comment, entry.reference, entry.distributor)
+    return (entry.kind.value, amount.amount, amount.currency, *texts)
 
 
 def said(values: Mapping[str, Any]) -> str:

@@ -7,9 +7,10 @@ from functools import partial
 from typing import Any
 
 from account_batch.errors import InvalidValueError, StoreError
+from account_batch.testing.doors import Doors
 from account_batch.testing.oracle import Row, Settings, Where
 from account_batch.testing.plain import row
-from account_batch.testing.trial import Doors, Trial
+from account_batch.testing.trial import Trial
 
 __all__ = ["CHARGE", "SCRIPTS"]
 

@@ -1,20 +1,17 @@
 """Trial: one store put through steps, each of which is held against the oracle."""
 
-import inspect
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from decimal import Decimal
-from typing import Any, NoReturn, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, NoReturn
 
-import attrs
-
-from account_batch.account import Account
 from account_batch.executor import ApplyPolicy, apply_plan
-from account_batch.filters import AccountFilter, StatusFilter
-from account_batch.plan import Plan
 from account_batch.planner import plan_update
 from account_batch.report import Report
-from account_batch.testing.oracle import Entry, Row, Settings, Where, after, decide, is_stale, means
+from account_batch.testing.doors import Doors, MissingDoorError, Store
+from account_batch.testing.judging import Complaint, Made, Run, complaints, complaints_about
+from account_batch.testing.oracle import Entry, Row, Settings, Where, after, decide, means
 from account_batch.testing.plain import (
     CATALOG,
     NOW,
@@ -31,10 +28,7 @@ from account_batch.testing.plain import (
     stopping,
 )
 
-__all__ = ["BrokenError", "Doors", "Store", "Trial"]
-
-Store: TypeAlias = Any
-"""What the author of the store says it is."""
+__all__ = ["BrokenError", "Trial"]
 
 
 class _CrashError(Exception):
@@ -56,69 +50,6 @@ class BrokenError(AssertionError):
         self.names = trial.names
 
 
-@attrs.frozen(kw_only=True)
-class Doors:
-    """How a store is made, and looked into behind its back; what is None goes through its own methods.
-
-    Args:
-        without: The ids of accounts to leave out of every scenario, for finding the smallest.
-    """
-
-    make: Callable[[Sequence[Account]], Store]
-    read: Callable[[Store], Iterable[Account]] | None = None
-    write: Callable[[Store, Account], object] | None = None
-    ledger: Callable[..., Iterable[Any]] | None = None
-    reopen: Callable[[Store], Store] | None = None
-    without: frozenset[str] = frozenset()
-
-    def accounts(self, store: Store) -> Iterable[Account]:
-        """All accounts."""
-        found: Iterable[Account] = (
-            store.find(AccountFilter(status=StatusFilter.ANY)) if self.read is None else self.read(store)
-        )
-        return found
-
-    def put(self, store: Store, account: Account) -> None:
-        """Write an account as another program would."""
-        if self.write is None:
-            store.put(account)
-        else:
-            self.write(store, account)
-
-    def entries(self, store: Store, plan_id: str) -> list[Any]:
-        """The ledger entries of a plan; the door may give those of all plans."""
-        if self.ledger is None:
-            return list(store.transactions(plan_id))
-        takes_plan = len(inspect.signature(self.ledger).parameters) > 1
-        found = self.ledger(store, plan_id) if takes_plan else self.ledger(store)
-        return [entry for entry in found if entry.plan_id == plan_id]
-
-    def again(self, store: Store) -> Store:
-        """The store as a new process finds it."""
-        return store if self.reopen is None else self.reopen(store)
-
-
-@attrs.define(kw_only=True)
-class _Made:
-    """A plan, and what the oracle knows of it.
-
-    Args:
-        changing: The accounts that change, in the order of the plan: as they were, and their new values and entries.
-        outcomes: What is known to have come of every account.
-        crashed: Whether a run was broken off, after which more may be recorded than was seen.
-        perhaps_stale: The accounts that it may have recorded as stale.
-    """
-
-    name: str
-    plan: Plan
-    where: Where
-    settings: Settings
-    changing: dict[str, tuple[Row, Mapping[str, Any], tuple[Entry, ...]]]
-    outcomes: dict[str, str]
-    crashed: bool = False
-    perhaps_stale: set[str] = attrs.Factory(set)
-
-
 class Trial:
     """A store and the oracle, side by side.
 
@@ -130,7 +61,7 @@ class Trial:
         self._doors = doors
         self._rows = {one["id"]: one for one in rows if one["id"] not in doors.without}
         self._log: list[str] = []
-        self._plans: list[_Made] = []
+        self._plans: list[Made] = []
         self._note(f"the accounts {shown(list(self._rows.values()))}")
         self.store: Store = doors.make([account_of(one) for one in self._rows.values()])
         self.look("reading", "an account that was added", {})
@@ -140,7 +71,8 @@ class Trial:
     def find(self, where: Where) -> None:
         """Search, and compare with what the filter means."""
         self._note(f"find {said(where)}")
-        found = [account.id for account in self.store.find(filter_of(where))]
+        with self._asked("find"):
+            found = [account.id for account in self.store.find(filter_of(where))]
         meant = {name for name, row in self._rows.items() if means(where, row)}
         if twice := [name for name, times in Counter(found).items() if times > 1]:
             self.fail("reading", f"find gives {twice} more than once")
@@ -152,7 +84,8 @@ class Trial:
         """Plan, compare with what the rules say, and return the number of the plan."""
         number = len(self._plans)
         self._note(f"plan {number}: {said(settings)} where {said(where)}")
-        plan = plan_update(self.store, filter_of(where), spec_of(settings), catalog=CATALOG, now=NOW)
+        with self._asked("planning"):
+            plan = plan_update(self.store, filter_of(where), spec_of(settings), catalog=CATALOG, now=NOW)
         reference = settings.get("charge", (None, None))[1]
         verdicts = {
             name: decide(row, settings, TODAY, charged=self._is_charged(name, reference))
@@ -176,7 +109,7 @@ class Trial:
         }
         outcomes = {name: outcome for name, outcome in expected.items() if outcome != "applied"}
         self._plans.append(
-            _Made(
+            Made(
                 name=f"plan {number}",
                 plan=plan,
                 where=where,
@@ -194,13 +127,15 @@ class Trial:
             return
         self._note(f"another writer sets {said(fields)} of {name!r}")
         self._rows[name] = {**self._rows[name], **fields}
-        self._doors.put(self.store, account_of(self._rows[name]))
+        with self._asked("writing as another program"):
+            self._doors.put(self.store, account_of(self._rows[name]))
 
     def reopen(self) -> None:
         """Begin anew with what the storage kept."""
         self._note("the store is opened again")
         identity = self.store.identity
-        self.store = self._doors.again(self.store)
+        with self._asked("opening again"):
+            self.store = self._doors.again(self.store)
         if self.store.identity != identity:
             self.fail("identity", "the store has another identity after it was opened again")
         self.look("resume", "an account after the store was opened again", {})
@@ -222,22 +157,26 @@ class Trial:
             nonlocal chunks
             chunks += 1
 
-        report = apply_plan(
-            made.plan,
-            self.store,
-            now=NOW,
-            policy=ApplyPolicy(**policy),
-            terminate=len(made.changing) if made.plan.terminates else None,
-            on_progress=count,
-            should_stop=None if stop_after_chunks is None else lambda: chunks >= stop_after_chunks,
-        )
+        with self._asked("applying"):
+            report = apply_plan(
+                made.plan,
+                self.store,
+                now=NOW,
+                policy=ApplyPolicy(**policy),
+                terminate=len(made.changing) if made.plan.terminates else None,
+                on_progress=count,
+                should_stop=None if stop_after_chunks is None else lambda: chunks >= stop_after_chunks,
+            )
         found = self._outcomes(made, report)
         if stop_after_chunks == 0 and (
             early := [name for name in found if name not in made.outcomes and found[name] != "not_attempted"]
         ):
             self.fail("two plans", f"{early} have outcomes in {made.name}, of which nothing was attempted yet")
         self._judge(made, found, policy, may_stop=stop_after_chunks is not None)
+        for item in report.outcomes:
+            self._complain(complaints_about(made, item, self._rows[item.account_id]))
         self._take(made, found)
+        self._look_at_journal(made)
 
     def crash(self, number: int, *, after_chunks: int, chunk_size: int) -> None:
         """Apply a plan with a process that is gone after some chunks, and open the store again.
@@ -255,14 +194,15 @@ class Trial:
                 raise _CrashError
 
         try:
-            report = apply_plan(
-                made.plan,
-                self.store,
-                now=NOW,
-                policy=ApplyPolicy(chunk_size=chunk_size),
-                terminate=len(made.changing) if made.plan.terminates else None,
-                on_progress=count,
-            )
+            with self._asked("applying"):
+                report = apply_plan(
+                    made.plan,
+                    self.store,
+                    now=NOW,
+                    policy=ApplyPolicy(chunk_size=chunk_size),
+                    terminate=len(made.changing) if made.plan.terminates else None,
+                    on_progress=count,
+                )
         except _CrashError:
             made.crashed = True
             left = [name for name in made.changing if name not in made.outcomes]
@@ -274,6 +214,16 @@ class Trial:
         self._judge(made, found, {}, may_stop=True)
         self._take(made, found)
 
+    @contextmanager
+    def _asked(self, what: str) -> Iterator[None]:
+        """Say with the steps what the store could not do; that a call of check_store lacks a door is no fault of it."""
+        try:
+            yield
+        except (BrokenError, MissingDoorError, _CrashError):
+            raise
+        except Exception as error:
+            raise BrokenError("errors", f"{what} raised {error!r}", self) from error
+
     # Looking.
 
     def look(self, clause: str, whom: str, outcomes: Mapping[str, str]) -> None:
@@ -284,7 +234,8 @@ class Trial:
             whom: What such an account is.
             outcomes: What just came of some accounts, which are then called so.
         """
-        found = {account.id: row_of(account) for account in self._doors.accounts(self.store)}
+        with self._asked("reading"):
+            found = {account.id: row_of(account) for account in self._doors.accounts(self.store)}
         if found.keys() != self._rows.keys():
             missing, extra = sorted(self._rows.keys() - found.keys()), sorted(found.keys() - self._rows.keys())
             self.fail(clause if not outcomes else "nothing else", f"{missing} are gone, and {extra} came")
@@ -299,19 +250,29 @@ class Trial:
         for made in self._plans:
             self._look_at_ledger(made)
 
-    def _look_at_ledger(self, made: _Made) -> None:
-        booked = Counter(
-            (entry.account_id, *entry_of(entry)) for entry in self._doors.entries(self.store, made.plan.id)
-        )
+    def _look_at_ledger(self, made: Made) -> None:
+        with self._asked("reading the ledger"):
+            entries = self._doors.entries(self.store, made.plan.id)
+        booked = Counter((entry.account_id, *entry_of(entry)) for entry in entries)
         expected = Counter(
             (name, *entry)
-            for name, (_, _, entries) in made.changing.items()
+            for name, (_, _, due) in made.changing.items()
             if made.outcomes.get(name) == "applied"
-            for entry in entries
+            for entry in due
         )
         if booked != expected:
             extra, missing = list((booked - expected).elements()), list((expected - booked).elements())
             self.fail("ledger", f"{made.name} booked {extra} beyond what it should, and lacks {missing}")
+
+    def _look_at_journal(self, made: Made) -> None:
+        """What a store that keeps plans says of one that was applied."""
+        if not hasattr(self.store, "load") or not made.outcomes.keys() & made.changing.keys():
+            return
+        with self._asked("load"):
+            kept = self.store.load(made.plan.id)
+            changes = list(kept.changes)
+        if (kept.digest, changes) != (made.plan.digest, list(made.plan.changes)):
+            self.fail("journal", f"{made.name} is another one when it is loaded")
 
     def fail(self, clause: str, what: str) -> NoReturn:
         """Say what is broken."""
@@ -331,12 +292,11 @@ class Trial:
 
     def _is_charged(self, name: str, reference: str | None) -> bool:
         return reference is not None and any(
-            made.settings.get("charge", (None, None))[1] == reference and made.outcomes.get(name) == "applied"
+            made.reference == reference and made.outcomes.get(name) == "applied" and name in made.changing
             for made in self._plans
-            if name in made.changing
         )
 
-    def _outcomes(self, made: _Made, report: Report) -> dict[str, str]:
+    def _outcomes(self, made: Made, report: Report) -> dict[str, str]:
         """The outcomes of a report, which have to add up."""
         found = [(item.account_id, item.outcome.value) for item in report.outcomes]
         targets = [*made.changing, *(name for name in made.outcomes if name not in made.changing)]
@@ -348,88 +308,37 @@ class Trial:
             self.fail("outcomes", f"the counts {said} do not add up to the outcomes, which are {dict(counts)}")
         return dict(found)
 
-    def _seen(self, made: _Made) -> dict[str, str]:
+    def _seen(self, made: Made) -> dict[str, str]:
         """What came of the accounts after a crash, by what they are now."""
         rows = {account.id: row_of(account) for account in self._doors.accounts(self.store)}
         found = dict(made.outcomes)
         for name, (then, new, _) in made.changing.items():
             if name not in found:
                 applied = rows.get(name) == after(self._rows[name], then, new)
-                found[name] = "applied" if applied and self._may_apply(made, name) else "not_attempted"
+                found[name] = "applied" if applied and self._stale(made, name) is not True else "not_attempted"
         return found
 
-    def _may_apply(self, made: _Made, name: str) -> bool:
-        return self._stale(made, name) is not True
+    def _stale(self, made: Made, name: str) -> bool | None:
+        return made.is_stale(name, self._rows, charged=self._is_charged(name, made.reference))
 
-    def _stale(self, made: _Made, name: str) -> bool | None:
-        then, new, _ = made.changing[name]
-        reference = made.settings.get("charge", (None, None))[1]
-        charged = self._is_charged(name, reference)
-        return is_stale(then, self._rows[name], new, made.where, made.settings, charged=charged)
-
-    def _judge(self, made: _Made, found: Mapping[str, str], policy: Mapping[str, Any], *, may_stop: bool) -> None:
+    def _judge(self, made: Made, found: Mapping[str, str], policy: Mapping[str, Any], *, may_stop: bool) -> None:
         """Whether every outcome is one that the account may have."""
-        for name, outcome in made.outcomes.items():
-            if found[name] != outcome:
-                clause = "single use" if name in made.changing else "outcomes"
-                self.fail(clause, f"{name!r} was {outcome} in {made.name}, and is said to be {found[name]} now")
-        new = {name: found[name] for name in made.changing if name not in made.outcomes}
-        booked = {entry.account_id for entry in self._doors.entries(self.store, made.plan.id)}
-        if stray := [name for name in booked if found.get(name) != "applied"]:
-            self.fail("ledger", f"{made.name} booked transactions of {stray}, which are not applied")
-        for name, outcome in new.items():
-            self._judge_one(made, name, outcome)
-        self._judge_together(made, new, found, policy, may_stop=may_stop)
+        run = Run(
+            made=made,
+            found=found,
+            booked={entry.account_id for entry in self._doors.entries(self.store, made.plan.id)},
+            rows=self._rows,
+            stale=partial(self._stale, made),
+            policy=policy,
+            may_stop=may_stop,
+        )
+        self._complain(complaints(run))
 
-    def _judge_together(
-        self,
-        made: _Made,
-        new: Mapping[str, str],
-        found: Mapping[str, str],
-        policy: Mapping[str, Any],
-        *,
-        may_stop: bool,
-    ) -> None:
-        """Whether all of them are what the policy allows."""
-        bad = [name for name in made.changing if found[name] in {"stale", "failed"}]
-        spoiled_before = made.crashed or any(made.outcomes.get(name) in {"stale", "failed"} for name in made.changing)
-        left = [name for name, outcome in new.items() if outcome == "not_attempted"]
-        applied = [name for name, outcome in new.items() if outcome == "applied"]
-        if policy.get("all_or_nothing"):
-            if bad and applied:
-                self.fail("all or nothing", f"{applied} are said to be applied, though {bad} are stale or failed")
-            stale = [name for name in left if self._stale(made, name)]
-            if not spoiled_before and (stale or (left and not bad)):
-                self.fail("all or nothing", f"{stale or left} are said to be not attempted, and nobody was in the way")
-        elif canary := policy.get("canary"):
-            first = list(made.changing)[:canary]
-            spoiled = [name for name in first if found[name] != "applied"]
-            if spoiled and not made.crashed and set(new) - set(first) - set(left):
-                self.fail("canary", f"of the first {canary} {spoiled} were not applied, and it went on nevertheless")
-            if left and not spoiled and not may_stop:
-                self.fail("canary", f"all of the first {canary} were applied, and {left} are not attempted")
-        elif left and not may_stop:
-            self.fail("chunks", f"{left} are said to be not attempted, and nothing said stop")
+    def _complain(self, found: Iterable[Complaint]) -> None:
+        for clause, what in found:
+            self.fail(clause, what)
 
-    def _judge_one(self, made: _Made, name: str, outcome: str) -> None:
-        stale = self._stale(made, name)
-        impossible = not _can_be(after(self._rows[name], *made.changing[name][:2]))
-        if outcome == "not_attempted":
-            return
-        if stale is True and outcome != "stale":
-            clause = "staleness" if "terminated" not in made.settings else "termination"
-            self.fail(clause, f"{name!r} has changed since it was planned for, and is said to be {outcome}")
-        if stale is False and outcome == "stale" and name not in made.perhaps_stale:
-            self.fail("staleness", f"{name!r} is said to be stale, though nothing that was read has changed")
-        if outcome == "failed" and stale is not True and not self._may_fail(name):
-            self.fail("failures", f"{name!r} is said to have failed, and nothing is in the way")
-        if outcome == "applied" and impossible:
-            self.fail("failures", f"{name!r} is said to be applied, which no account can be")
-
-    def _may_fail(self, name: str) -> bool:
-        return bool(abs(self._rows[name]["balance"]) > _LARGE)
-
-    def _take(self, made: _Made, found: Mapping[str, str]) -> None:
+    def _take(self, made: Made, found: Mapping[str, str]) -> None:
         """Let the oracle follow, and compare."""
         fresh = {name: outcome for name, outcome in found.items() if name not in made.outcomes}
         for name, outcome in fresh.items():
@@ -446,7 +355,6 @@ class Trial:
         self._log.append(step)
 
 
-_LARGE = Decimal(10) ** 13
 _CLAUSES = {
     "applied": ("applying", "an account that is said to be applied"),
     "recorded": ("single use", "an account that had an outcome already"),
@@ -456,7 +364,3 @@ _CLAUSES = {
     "refused": ("refusals", "an account that was refused"),
     "unchanged": ("nothing else", "an account that had it all already"),
 }
-
-
-def _can_be(row: Row) -> bool:
-    return bool(abs(row["balance"]) < Decimal(10) ** 15)
