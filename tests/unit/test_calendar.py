@@ -4,6 +4,7 @@ import zoneinfo
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from pathlib import Path
+from time import tzset
 from typing import Any, TypeAlias
 
 import pendulum
@@ -216,6 +217,29 @@ def test_an_instant_is_plain_utc(value: datetime) -> None:
     """Any aware datetime becomes a standard datetime in UTC."""
     instant = as_instant(value, "now")
     assert (type(instant), instant.tzinfo, instant) == (datetime, UTC, datetime(2026, 11, 23, 12, tzinfo=UTC))
+
+
+@pytest.fixture
+def machine_on_the_marquesas(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The machine is set to a zone that is nine hours and a half behind UTC."""
+    with monkeypatch.context() as environment:
+        environment.setenv("TZ", "Pacific/Marquesas")
+        tzset()
+        yield
+    tzset()
+
+
+@pytest.mark.usefixtures("machine_on_the_marquesas")
+def test_an_instant_does_not_depend_on_the_zone_of_the_machine() -> None:
+    """UTC is UTC wherever the program runs."""
+    noon = datetime(2026, 11, 23, 14, tzinfo=timezone(timedelta(hours=2)))
+    assert as_instant(noon, "now") == datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+@pytest.mark.usefixtures("machine_on_the_marquesas")
+def test_the_first_instant_does_not_depend_on_the_zone_of_the_machine() -> None:
+    """A day without midnight, which is searched for, begins in its zone and not in that of the machine."""
+    assert first_instant(date(2026, 9, 6), "America/Santiago") == datetime(2026, 9, 6, 4, tzinfo=UTC)
 
 
 def test_an_instant_remembers_the_fold() -> None:

@@ -82,6 +82,13 @@ def test_text_without_a_currency_is_answered_with_an_example() -> None:
         Money.parse("15.00")
 
 
+@pytest.mark.parametrize("value", [15, None, Decimal(15), b"15.00 USD", ["15.00", "USD"]], ids=repr)
+def test_what_is_no_text_is_answered_with_an_example(value: Any) -> None:
+    """Whatever else is read as money is refused like text of another form, and not with an error of Python's."""
+    with pytest.raises(InvalidValueError, match=re.escape(f'{value!r} is no money; write it like "15.00 USD"')):
+        Money.parse(value)
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -14,7 +14,17 @@ from account_batch.decision import Decision, Outcome, RefusalCode
 from account_batch.money import Money
 from account_batch.planner import memo
 from account_batch.planner.memo import Decisions
-from account_batch.questions import Answer, Equals, Facts, FundsCover, HasTransaction, Question, Value, answer
+from account_batch.questions import (
+    Answer,
+    Equals,
+    Facts,
+    FundsCover,
+    HasTransaction,
+    OnOrBefore,
+    Question,
+    Value,
+    answer,
+)
 from account_batch.rules import Request, decide
 from account_batch.spec import (
     CLEAR,
@@ -32,7 +42,7 @@ from account_batch.spec import (
 )
 from strategies import accounts, catalog
 from strategies import money as amounts_of_money
-from world import CATALOG, NOW, account, usd
+from world import CATALOG, NOW, TODAY, account, usd
 
 _Made = list[tuple[tuple[tuple[Question, Answer], ...], Decision]]
 
@@ -134,6 +144,37 @@ def test_many_dates_make_few_decisions() -> None:
     numbers, made = _decided(_request(expiration=ExpireOn("2027-01-05")), *targets)
     assert Counter(numbers) == {0: 30, 1: 1}
     assert [decision.planned for _, decision in made] == [Outcome.APPLIED, Outcome.UNCHANGED]
+
+
+def test_each_date_is_looked_up_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten days of activation and ten of expiration are twenty days to look up, not a hundred pairs of them."""
+    looked_up: Counter[Question] = Counter()
+    look_up = OnOrBefore.answer
+
+    def counted(question: OnOrBefore, *values: Any) -> bool:
+        looked_up[question] += 1
+        return look_up(question, *values)
+
+    monkeypatch.setattr(OnOrBefore, "answer", counted)
+    days = [f"2027-01-{day:02}" for day in range(1, 11)]
+    targets = [account(activation_date=start, expiration_date=end) for start, end in itertools.product(days, days)]
+    _decided(_request(expiration=ExpireOn("2027-01-05")), *targets)
+    assert looked_up[OnOrBefore("expiration_date", TODAY)] == 10
+    assert looked_up[OnOrBefore("activation_date", TODAY)] == 10
+
+
+def test_opening_balances_that_no_rule_reads_are_not_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An activation without a distributor is decided once, however many opening balances the batch has."""
+    ran: list[Facts] = []
+
+    def counted(facts: Facts, request: Request) -> Decision:
+        ran.append(facts)
+        return decide(facts, request)
+
+    monkeypatch.setattr(memo, "decide", counted)
+    targets = [account(state=AccountState.INACTIVE, opening_balance=opening) for opening in range(50)]
+    numbers, made = _decided(_request(activation=ActivateNow()), *targets)
+    assert (set(numbers), len(made), len(ran)) == ({0}, 1, 1)
 
 
 def test_questions_about_the_same_field_are_told_apart() -> None:

@@ -140,7 +140,7 @@ def _numbers(plan: Plan) -> list[int | None]:
 @pytest.mark.parametrize(
     ("where", "error", "message"),
     [
-        (AccountFilter(), BatchRequiredError, "exactly one batch"),
+        (AccountFilter(), BatchRequiredError, "filter.batch: missing; updates need exactly one batch"),
         (AccountFilter(customer="acme", control_numbers="1"), BatchRequiredError, "exactly one batch"),
         (
             AccountFilter(batch="SUMMER-2026", custom_fields={"colour": "red"}),
@@ -181,6 +181,7 @@ def test_a_filter_that_cannot_be_planned_is_refused_before_the_storage_is_touche
         plan_update(store, where, _BLOCK, catalog=_CATALOG, now=_NOW)
     assert type(caught.value) is error
     assert message in str(caught.value)
+    assert str(caught.value).startswith("filter.")
     assert (store.found, store.references) == ([], [])
 
 
@@ -333,6 +334,15 @@ def test_control_numbers_that_other_criteria_pass_over_are_not_absent() -> None:
     )
 
 
+def test_numbers_that_are_missing_are_looked_for_among_those_asked_for() -> None:
+    """The second look, for numbers that other criteria pass over, is at the numbers asked for and not at the batch."""
+    store = _ReadingStore(_account(1), *map(_account, range(5, 9)))
+    where = attrs.evolve(_BATCH, control_numbers="1-2", customer="acme", used=False)
+    plan_update(store, where, _BLOCK, catalog=_CATALOG, now=_NOW)
+    among = AccountFilter(batch="SUMMER-2026", customer="acme", control_numbers="1-2", status=StatusFilter.ANY)
+    assert store.found == [where, among]
+
+
 def test_only_passed_over_numbers_leave_none_absent() -> None:
     """Where all numbers are in the batch, none is absent, selected or not."""
     where = attrs.evolve(_BATCH, control_numbers="1-2")
@@ -371,7 +381,7 @@ def test_a_store_that_finds_accounts_of_another_batch_is_not_trusted(foreign: di
 def test_a_store_that_finds_an_account_twice_is_not_trusted() -> None:
     """The same id twice stops the plan: it would be charged twice."""
     store = _CarelessStore(_account(1), _account(3), _account(2, id=_account(1).id))
-    with pytest.raises(StoreError, match="an account twice"):
+    with pytest.raises(StoreError, match=r"^the store finds an account twice; nothing was planned$"):
         plan_update(store, _BATCH, _BLOCK, catalog=_CATALOG, now=_NOW)
 
 
@@ -813,11 +823,15 @@ def test_totals_may_be_greater_than_any_single_amount(spec: UpdateSpec, fields: 
 
 
 def test_totals_count_effects_in_their_order() -> None:
-    """Each effect is counted over the accounts that have it, and effects that nobody has are left out."""
-    accounts = [_account(number, state=AccountState.INACTIVE, expiration_date="2026-11-01") for number in (1, 2)]
+    """Each effect is counted over all who have it, whatever else is decided, and effects of nobody are left out."""
+    accounts = [
+        _account(number, state=AccountState.INACTIVE, expiration_date="2026-11-01", blocked=number == 3)
+        for number in (1, 2, 3)
+    ]
     spec = UpdateSpec(activation=ActivateNow(), expiration=CLEAR)
-    effects = _plan(*accounts, spec=spec).totals.effects
-    assert list(effects.items()) == [(EffectKind.ACTIVATED, 2), (EffectKind.REVIVED, 2)]
+    plan = _plan(*accounts, spec=spec)
+    assert [group.count for group in plan.groups] == [2, 1]
+    assert list(plan.totals.effects.items()) == [(EffectKind.ACTIVATED, 3), (EffectKind.REVIVED, 3)]
 
 
 # Digest.

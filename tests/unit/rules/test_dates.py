@@ -607,5 +607,6 @@ def test_what_is_due_and_stays_unusable_is_noted(fields: dict[str, Any], notes: 
 def test_what_may_be_due_for_an_unknown_customer_is_refused(day: str, *, is_due: bool) -> None:
     """Without the billing zone nobody knows whether the day has come, unless it has come nowhere on Earth."""
     plan = due(_inactive(customer="ghost", activation_date=day))
-    assert [item.codes for item in plan.refused] == ([{RefusalCode.CUSTOMER_UNKNOWN}] if is_due else [])
+    reasons = [(reason.code, reason.field) for item in plan.refused for reason in item.reasons]
+    assert reasons == ([(RefusalCode.CUSTOMER_UNKNOWN, "activation")] if is_due else [])
     assert len(plan.targets) == len(plan.refused)

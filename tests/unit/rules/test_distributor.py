@@ -15,6 +15,7 @@ from account_batch import (
     ActivateNow,
     ActivateOn,
     AssignDistributor,
+    Batch,
     Charge,
     Distributor,
     Effect,
@@ -290,6 +291,15 @@ def test_the_batch_is_the_customers() -> None:
 def test_an_account_in_no_batch_pays_the_distributors_commission() -> None:
     """Due activations need no batch."""
     (change,) = due(_inactive(batch=None, activation_date="2026-11-23", distributor="north")).changes
+    assert change.transactions == (distributor_charge("12.75", "north")[0],)
+
+
+def test_no_batch_is_no_batch_called_none() -> None:
+    """A customer may call a batch None; its commission is not that of accounts in no batch."""
+    named = Batch(id="None", customer="acme", sale_commission=Decimal(1))
+    catalog = attrs.evolve(CATALOG, batches=[*CATALOG.batches, named])
+    target = _inactive(batch=None, activation_date="2026-11-23", distributor="north")
+    (change,) = due(target, catalog=catalog).changes
     assert change.transactions == (distributor_charge("12.75", "north")[0],)
 
 

@@ -14,8 +14,11 @@ from account_batch import (
     RefusalCode,
     RemoveAddons,
     ReplaceAddons,
+    UpdateSpec,
 )
-from world import CATALOG, account, after, changed, codes, refused, unchanged, usd
+from account_batch.questions import HasAddon
+from account_batch.rules import Request, questions
+from world import CATALOG, NOW, account, after, changed, codes, refused, unchanged, usd
 
 # Product (rule 9).
 
@@ -186,6 +189,20 @@ def test_a_refused_product_leaves_the_old_one_to_the_addons(
 ) -> None:
     """The add-ons are judged by the product that the account keeps, and all refusals are collected."""
     assert codes(account(product=product), product="phone", addons=AssignAddons({addon})) == expected
+
+
+@pytest.mark.parametrize(
+    ("addons", "product"),
+    [
+        pytest.param(set(), "euro", id="currency"),
+        pytest.param(set(), "phone", id="account role"),
+        pytest.param({"arrears"}, "silver", id="add-on that it keeps"),
+    ],
+)
+def test_whatever_refuses_a_product_it_is_not_the_resulting_one(addons: set[str], product: str) -> None:
+    """An add-on that goes with the old product, and not with the refused one, is no second refusal."""
+    (reason,) = refused(account(addons=addons), product=product, addons=AssignAddons({"premium"})).reasons
+    assert reason.field == "product"
 
 
 @pytest.mark.parametrize(
@@ -421,8 +438,16 @@ def test_refused_addons_leave_the_old_ones_to_the_charging_period(addons: Any) -
 
 
 def test_the_product_must_be_known_where_a_charging_period_is_judged() -> None:
-    """Nobody knows which months an unknown product offers."""
-    assert codes(account(product="retired"), charging_period=6) == {RefusalCode.PRODUCT_UNKNOWN}
+    """Nobody knows which months an unknown product offers; the refusal is about the period."""
+    (reason,) = refused(account(product="retired"), charging_period=6).reasons
+    assert (reason.code, reason.field) == (RefusalCode.PRODUCT_UNKNOWN, "charging_period")
+
+
+def test_only_addons_that_offer_months_are_asked_about() -> None:
+    """Every question has its price in every storage: other add-ons, and main products, are not asked about."""
+    request = Request(spec=UpdateSpec(charging_period=6), catalog=CATALOG, now=NOW)
+    asked = [question.addon for question in questions(request) if isinstance(question, HasAddon)]
+    assert asked == ["call-waiting"]
 
 
 def test_addons_of_other_accounts_offer_nothing() -> None:
