@@ -8,6 +8,7 @@ from pathlib import Path
 
 import attrs
 import pytest
+from sqlalchemy import MetaData
 
 from account_batch import (
     Account,
@@ -33,6 +34,10 @@ from account_batch.errors import PlanFormatError, StoreError
 from account_batch.questions import AddonsOutside, HasAddon, IsSet, Question, Value
 from account_batch.stores.sql import SqlStore
 from account_batch.stores.sql.layout import Layout
+from account_batch.stores.sql.mapping import LedgerTable, own_mapping
+from account_batch.stores.sql.schema import own_accounts
+from account_batch.stores.sql.translate import holds
+from account_batch.stores.sql.view import View
 from sameness import MakeSqlStore, said_by
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -175,6 +180,15 @@ def test_a_layout_is_read_as_it_was_written() -> None:
     assert [type(answer) for answer in answers] == [Kind, bool, int, frozenset, bool]
 
 
+def test_a_value_is_neither_yes_nor_no() -> None:
+    """A question for a value has no answer that is a bit."""
+    own = own_mapping(own_accounts(MetaData()))
+    view = View(own, LedgerTable(table=own.table, account=own.key, fields={"amount": own.fields["balance"]}))
+    for question in (Value("state"), AddonsOutside(frozenset())):
+        with pytest.raises(TypeError, match=type(question).__name__):
+            holds(question, view)
+
+
 def test_an_empty_batch_has_an_empty_plan(make_sql_store: MakeSqlStore) -> None:
     """A batch without accounts is planned, with the warning that nobody is selected."""
     plan = _same_plans(make_sql_store([]), [], UpdateSpec(product="gold"), _catalog())
@@ -185,9 +199,15 @@ def test_plan_files_without_targets_say_what_they_are(sqlite: SqlStore) -> None:
     """A file of a plan in a database has an example for each refusal, and one that lacks it is no plan."""
     charge = Charge(Money(11, "USD"))
     plan = _same_plans(sqlite, [_account(1), _account(2)], UpdateSpec(charge=charge), _catalog())
-    assert Plan.from_json(plan.to_json()).confirmation() == plan.confirmation()
-    for key, message in (("examples", "a refusal has no example"), ("some", "neither a list nor")):
-        document = json.loads(plan.to_json()) | {"targets": {key: {}}}
+    again = Plan.from_json(plan.to_json())
+    assert (again.confirmation(), len(again.targets)) == (plan.confirmation(), 2)
+    ((_, example),) = json.loads(plan.to_json())["targets"]["examples"].items()
+    for targets, message in (
+        ({"examples": {}}, "a refusal has no example"),
+        ({"some": {}}, "neither a list nor"),
+        ({"examples": {"NOT_DEBIT": example}}, "the example of NOT_DEBIT is not refused with it"),
+    ):
+        document = json.loads(plan.to_json()) | {"targets": targets}
         content = {key: value for key, value in document.items() if key != "checksum"}
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         document["checksum"] = sha256(text.encode()).hexdigest()
