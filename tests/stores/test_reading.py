@@ -241,9 +241,9 @@ def test_a_text_that_mariadb_would_cut_is_refused(databases: Databases) -> None:
     """Neither added nor put, and what was there before stays."""
     there = account(id="there", site="hq")
     store = databases.store("mariadb", [there])
-    with pytest.raises(InvalidValueError, match="account: the database rejects a value: .*site"):
+    with pytest.raises(InvalidValueError, match=r"account: the database rejects a value: .*site"):
         store.add([account(id="new"), account(id="long", site="x" * 256)])
-    with pytest.raises(InvalidValueError, match="account: the database rejects a value: .*site"):
+    with pytest.raises(InvalidValueError, match=r"account: the database rejects a value: .*site"):
         store.put(account(id="there", site="x" * 256))
     assert accounts_of(store) == {"there": there}
 
