@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, e
 from account_batch import Account, AccountFilter, ApplyPolicy, Outcome, Plan, Report, apply_plan, plan_update
 from account_batch.errors import StoreError, StoreLayoutError
 from account_batch.stores.sql import SqlStore
-from databases import BACKENDS, Databases, engine
+from databases import Databases, engine
 from faults.crowd import BATCH, campaign, check_campaigns, crowd
 from world import CATALOG, NOW, account
 
@@ -61,13 +61,6 @@ def _finish(plan: Plan, store: SqlStore) -> None:
 
 
 # Servers.
-
-
-@pytest.fixture(params=[backend for backend in BACKENDS if backend != "sqlite"])
-def server_url(request: pytest.FixtureRequest, databases: Databases) -> Iterator[str]:
-    """The URL of a fresh database on each server."""
-    with databases.fresh(request.param) as url:
-        yield url
 
 
 def _cut(url: str) -> None:
