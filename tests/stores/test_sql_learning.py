@@ -23,10 +23,12 @@ from account_batch import (
     Distributor,
     MemoryStore,
     Money,
+    Outcome,
     Plan,
     Product,
     Subscription,
     UpdateSpec,
+    apply_plan,
     plan_update,
 )
 from account_batch.account import AccountKind as Kind
@@ -145,8 +147,25 @@ def test_questions_fill_several_words(make_sql_store: MakeSqlStore) -> None:
     accounts = [
         _account(number, product="all", addons=[f"x{number}"] if number % 2 else []) for number in range(1, 101)
     ]
-    plan = _same_plans(make_sql_store([]), accounts, UpdateSpec(charging_period=6), catalog)
+    store = make_sql_store([])
+    plan = _same_plans(store, accounts, UpdateSpec(charging_period=6), catalog)
     assert (len(plan.changes), len(plan.refused)) == (50, 50)
+    store.put(attrs.evolve(accounts[98], addons=["x98"]))
+    counts = apply_plan(plan, store, now=NOW).counts
+    assert (counts[Outcome.APPLIED], counts[Outcome.STALE]) == (49, 1)
+
+
+def test_words_that_no_change_rests_on_are_not_compared(make_sql_store: MakeSqlStore) -> None:
+    """What only refused accounts were asked makes no other account stale."""
+    subscription = Subscription(in_advance=True, prepaid_months=[6])
+    addons = [Product(id=f"x{n:03}", currency="USD", is_addon=True, subscription=subscription) for n in range(150)]
+    catalog = _catalog(Product(id="all", currency="USD", allowed_addons=[addon.id for addon in addons]), *addons)
+    accounts = [_account(1, product="all", addons=["x000"]), _account(2, product="all")]
+    store = make_sql_store([])
+    plan = _same_plans(store, accounts, UpdateSpec(charging_period=6), catalog)
+    assert (len(plan.changes), len(plan.refused)) == (1, 1)
+    store.put(attrs.evolve(accounts[0], addons=["x000", "x149"]))
+    assert apply_plan(plan, store, now=NOW).counts[Outcome.APPLIED] == 1
 
 
 def test_more_questions_than_there_is_room_for_are_refused() -> None:
