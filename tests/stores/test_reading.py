@@ -93,7 +93,7 @@ _CRITERIA = {
     "batch": [_with("batch", text) for text in ("B", "b", "B ", "B%", "%", *HOSTILE)],
     "control_numbers": [
         _with("control_numbers", text)
-        for text in ("1", "1-2", "2147483647", "1,3,5-9,40-2147483647", ",".join(map(str, range(2, 90, 3))))
+        for text in ("1", "1-2", "2147483647", "1,3,5-9,40-2147483647", ",".join(map(str, range(6, 109, 6))))
     ],
     "account_id": [
         _with("account_id", way(text))

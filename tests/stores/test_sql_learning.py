@@ -155,17 +155,18 @@ def test_questions_fill_several_words(make_sql_store: MakeSqlStore) -> None:
     assert (counts[Outcome.APPLIED], counts[Outcome.STALE]) == (49, 1)
 
 
-def test_words_that_no_change_rests_on_are_not_compared(make_sql_store: MakeSqlStore) -> None:
-    """What only refused accounts were asked makes no other account stale."""
+def test_answers_that_no_change_rests_on_are_not_compared(make_sql_store: MakeSqlStore) -> None:
+    """What only others were asked, changed or refused, makes no account stale."""
     subscription = Subscription(in_advance=True, prepaid_months=[6])
     addons = [Product(id=f"x{n:03}", currency="USD", is_addon=True, subscription=subscription) for n in range(150)]
     catalog = _catalog(Product(id="all", currency="USD", allowed_addons=[addon.id for addon in addons]), *addons)
-    accounts = [_account(1, product="all", addons=["x000"]), _account(2, product="all")]
+    addons_of: list[list[str]] = [["x000"], ["x001"], []]
+    accounts = [_account(number, product="all", addons=names) for number, names in enumerate(addons_of, 1)]
     store = make_sql_store([])
     plan = _same_plans(store, accounts, UpdateSpec(charging_period=6), catalog)
-    assert (len(plan.changes), len(plan.refused)) == (1, 1)
-    store.put(attrs.evolve(accounts[0], addons=["x000", "x149"]))
-    assert apply_plan(plan, store, now=NOW).counts[Outcome.APPLIED] == 1
+    assert (len(plan.changes), len(plan.refused)) == (2, 1)
+    store.put(attrs.evolve(accounts[0], addons=["x000", "x001", "x149"]))
+    assert apply_plan(plan, store, now=NOW).counts[Outcome.APPLIED] == 2
 
 
 def test_more_questions_than_there_is_room_for_are_refused() -> None:

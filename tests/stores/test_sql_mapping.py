@@ -52,6 +52,7 @@ from account_batch import (
     plan_update,
 )
 from account_batch.errors import InvalidValueError, StoreError
+from account_batch.questions import Equals, HasAddon, Question
 from account_batch.stores.sql import SqlStore
 from account_batch.stores.sql.fields import Code, Constant, Field, unset
 from account_batch.stores.sql.mapping import (
@@ -70,7 +71,9 @@ from account_batch.stores.sql.mapping import (
     zero_date,
 )
 from account_batch.stores.sql.schema import journal, own_accounts
+from account_batch.stores.sql.translate import holds
 from account_batch.stores.sql.types import FIELD_TYPES, Instant, Number, Text
+from account_batch.stores.sql.view import View
 from world import NOW
 
 # Old systems compare so.
@@ -415,6 +418,21 @@ class TestAccounts:
             assert apply_plan(plan, store, now=NOW).counts[Outcome.APPLIED] == 1
             (found,) = store.find(BATCH)
             assert (found.product, found.addons) == ("2", frozenset())
+
+    def test_questions_about_addons_that_are_nowhere(self, database: Engine) -> None:
+        """No account has any, and so exactly none is what each of them has."""
+        fill(database, {})
+        view = View(
+            mapping(), LedgerTable(table=USERS, account=USERS.c.user_id, fields={"amount": column(USERS.c.money)})
+        )
+        questions: list[Question] = [
+            Equals("addons", frozenset()),
+            Equals("addons", frozenset({"fax"})),
+            HasAddon("fax"),
+        ]
+        with database.connect() as connection:
+            answers = select(*(holds(question, view) for question in questions)).select_from(USERS)
+            assert [bool(answer) for answer in connection.execute(answers).one()] == [True, False, False]
 
     def test_a_mapping_that_lost_its_addons(self, database: Engine) -> None:
         """A plan that gives add-ons is not applied without them; nothing is called applied."""
