@@ -39,3 +39,10 @@ def database_url(request: pytest.FixtureRequest, databases: Databases) -> Iterat
     """The URL of a fresh, empty database of each kind."""
     with databases.fresh(request.param) as url:
         yield url
+
+
+@pytest.fixture(params=[backend for backend in BACKENDS if backend != "sqlite"])
+def server_url(request: pytest.FixtureRequest, databases: Databases) -> Iterator[str]:
+    """The URL of a fresh database on each server."""
+    with databases.fresh(request.param) as url:
+        yield url

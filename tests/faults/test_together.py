@@ -1,5 +1,6 @@
 """Several at once: processes that apply, and somebody else who writes to the same accounts meanwhile."""
 
+import itertools
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -10,10 +11,12 @@ from typing import Any
 import attrs
 import pytest
 from sqlalchemy import make_url, text
-from sqlalchemy.event import listen
+from sqlalchemy.event import listen, remove
 from sqlalchemy.exc import OperationalError
 
 from account_batch import AccountFilter, ApplyPolicy, Outcome, ReplaceAddons, UpdateSpec, apply_plan, plan_update
+from account_batch.errors import StoreError
+from account_batch.store import Commit
 from account_batch.stores.sql import SqlStore
 from databases import engine
 from faults import workers
@@ -183,6 +186,52 @@ def test_calls_and_other_fields_spoil_nothing_and_are_not_lost(store: SqlStore, 
         assert isinstance(after, Decimal)
         assert before - after == FEE
         assert FUNDS - rounds * FEE <= before <= FUNDS
+
+
+def test_a_part_that_is_done_while_it_is_halved(server_url: str) -> None:
+    """Between counting it and cutting it: nothing of it is left, and nothing is done twice."""
+    with engine(server_url) as ours, closing(SqlStore(server_url)) as other:
+        store = SqlStore(ours).create()
+        store.add(crowd(5))
+        plan = plan_update(store, BATCH, campaign(1), catalog=CATALOG, now=NOW)
+        stops = iter([False, True])
+        apply_plan(plan, store, now=NOW, policy=ApplyPolicy(canary=1), should_stop=lambda: next(stops))
+        work = store.work(plan, 0)
+        part = next(iter(work.parts(10)))
+        assert part.count == 4
+        applied: list[int] = []
+
+        def interfere(_connection: Any, _cursor: Any, statement: str, *_: object) -> None:
+            if not applied and "ORDER BY" in statement:
+                canaries = ApplyPolicy(canary=5)
+                applied.append(apply_plan(plan, other, now=NOW, policy=canaries).counts[Outcome.APPLIED])
+
+        listen(ours, "before_cursor_execute", interfere)
+        assert work.halves(part) == (part,)
+        assert applied == [5]
+        (rest,) = work.halves(part)
+        assert work.apply(rest, now=NOW, commit=Commit.ALWAYS) == ()
+        check_campaigns(store, [plan.id], 5)
+
+
+def test_accounts_that_never_keep_still_are_not_planned(server_url: str) -> None:
+    """Where each time they are frozen they have a value that nobody saw before, planning gives up and says why."""
+    turns = itertools.count()
+    with engine(server_url) as ours, engine(server_url) as theirs:
+        store = SqlStore(ours).create()
+        store.add(crowd(3))
+
+        def interfere(_connection: Any, _cursor: Any, statement: str, *_: object) -> None:
+            if statement.startswith("INSERT INTO account_batch_target"):
+                with theirs.begin() as connection:
+                    connection.execute(text("UPDATE accounts SET product = :name"), {"name": f"p{next(turns)}"})
+
+        listen(ours, "before_cursor_execute", interfere)
+        with pytest.raises(StoreError, match="change faster than they can be planned; try again when it is quieter"):
+            plan_update(store, BATCH, UpdateSpec(product="gold"), catalog=CATALOG, now=NOW)
+        remove(ours, "before_cursor_execute", interfere)
+        assert store.plans() == []
+        assert len(plan_update(store, BATCH, UpdateSpec(product="gold"), catalog=CATALOG, now=NOW).changes) == 3
 
 
 @pytest.mark.parametrize(

@@ -3,19 +3,21 @@
 import itertools
 import shutil
 import sqlite3
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
-from sqlalchemy import Engine, NullPool, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event, inspect, make_url, text
 
-from account_batch import ApplyPolicy, Outcome, Plan, Report, apply_plan, plan_update
-from account_batch.errors import StoreError
+from account_batch import Account, AccountFilter, ApplyPolicy, Outcome, Plan, Report, apply_plan, plan_update
+from account_batch.errors import StoreError, StoreLayoutError
 from account_batch.stores.sql import SqlStore
-from databases import BACKENDS, Databases, engine
+from databases import Databases, engine
 from faults.crowd import BATCH, campaign, check_campaigns, crowd
 from world import CATALOG, NOW, account
 
@@ -59,13 +61,6 @@ def _finish(plan: Plan, store: SqlStore) -> None:
 
 
 # Servers.
-
-
-@pytest.fixture(params=[backend for backend in BACKENDS if backend != "sqlite"])
-def server_url(request: pytest.FixtureRequest, databases: Databases) -> Iterator[str]:
-    """The URL of a fresh database on each server."""
-    with databases.fresh(request.param) as url:
-        yield url
 
 
 def _cut(url: str) -> None:
@@ -172,6 +167,89 @@ def test_a_connection_that_breaks_anywhere_in_planning(server_url: str) -> None:
         assert len(list(store.plans())) == made == 1
 
 
+def test_a_connection_of_ones_own_engine_that_is_closed(server_url: str) -> None:
+    """An engine that does not look whether its connections live gives one error, and then works again."""
+    with engine(server_url) as made:
+        store = _fill(made)
+        _cut(server_url)
+        with pytest.raises(StoreError, match="database"):
+            list(store.find(BATCH))
+        _finish(_plan(store), store)
+
+
+def test_a_connection_that_is_closed_while_the_caller_fails(server_url: str) -> None:
+    """The error is the caller's own, and nothing is kept."""
+
+    def broken() -> Iterator[Account]:
+        yield from (account(id=f"n{number}", control_number=number) for number in range(1, 1002))
+        _cut(server_url)
+        raise EOFError
+
+    with closing(_fill(server_url)) as store:
+        with pytest.raises(EOFError):
+            store.add(broken())
+        assert len(store.find(BATCH)) == _SIZE
+
+
+_NO_WAITING = {
+    "postgresql": {"options": "-c lock_timeout=1ms"},
+    "mariadb": {"init_command": "SET innodb_lock_wait_timeout = 0"},
+}
+
+
+def test_a_lock_that_is_never_released(server_url: str) -> None:
+    """After some attempts the error says so; when the other program is done, the same works."""
+    waits = _NO_WAITING[make_url(server_url).get_backend_name()]
+    made = create_engine(server_url, connect_args=waits)
+    store = _fill(made)
+    (first,) = store.find(AccountFilter(control_numbers="1"))
+    with engine(server_url) as other:
+        with other.begin() as connection:
+            connection.execute(text("UPDATE accounts SET registered = NOT registered WHERE control_number = 1"))
+            with pytest.raises(StoreError, match=r"another transaction was in the way: .*; tried 12 times"):
+                store.put(attrs.evolve(first, site="hq"))
+        store.put(attrs.evolve(first, site="hq"))
+    assert list(store.find(AccountFilter(control_numbers="1"))) == [attrs.evolve(first, site="hq")]
+    made.dispose()
+
+
+def test_a_database_without_our_tables(server_url: str) -> None:
+    """Whatever is asked of it, the error says how to make them."""
+    with closing(SqlStore(server_url)) as store:
+        for ask in (lambda: list(store.find(BATCH)), lambda: store.add(crowd(1)), lambda: _plan(store)):
+            with pytest.raises(StoreLayoutError, match=r"has not all the tables: .*; make them with .*create\(\)"):
+                ask()
+
+
+@pytest.mark.parametrize(
+    ("connects", "says"),
+    [
+        ({"init_command": "SET sql_mode = ''"}, "sql_mode has no STRICT_TRANS_TABLES"),
+        ({"client_flag": 0}, "count changed rows only; make the engine with FOUND_ROWS"),
+    ],
+    ids=["values are cut", "equal rows are not counted"],
+)
+def test_a_mariadb_that_would_mislead(databases: Databases, connects: dict[str, Any], says: str) -> None:
+    """A server or connection that loses what matters is refused before anything is made."""
+    with databases.fresh("mariadb") as url:
+        made = create_engine(url, connect_args=connects)
+        with pytest.raises(StoreLayoutError, match=says):
+            SqlStore(made).create()
+        assert inspect(made).get_table_names() == []
+        made.dispose()
+
+
+@pytest.mark.parametrize(
+    ("url", "driver", "extra"),
+    [("postgresql://host/name", "psycopg", "postgres"), ("mariadb://host/name", "pymysql", "mariadb")],
+)
+def test_a_driver_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, url: str, driver: str, extra: str) -> None:
+    """The error says what to install, and nothing of the URL, which may hold a password."""
+    monkeypatch.setitem(sys.modules, driver, None)  # As Python does for a module that must not be imported.
+    with pytest.raises(StoreError, match=rf"^the store's URL needs {driver}; install account-batch\[{extra}\]$"):
+        SqlStore(url)
+
+
 @pytest.mark.parametrize("url", ["postgresql+psycopg://postgres@127.0.0.1:1/x", "mariadb+pymysql://root@127.0.0.1:1/x"])
 def test_a_server_that_does_not_answer(url: str) -> None:
     """Where no server listens, the error says that it is the database."""
@@ -186,6 +264,47 @@ def test_a_server_that_does_not_answer(url: str) -> None:
 def file(tmp_path: Path) -> Path:
     """Where a database may be."""
     return tmp_path / "accounts.db"
+
+
+def test_an_engine_that_begins_by_itself(file: Path) -> None:
+    """As SQLAlchemy's manual has it; a transaction of ours still begins with the lock of the file."""
+    made = create_engine(f"sqlite:///{file}")
+    begun: list[str] = []
+
+    @event.listens_for(made, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    @event.listens_for(made, "before_cursor_execute")
+    def note(_connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+        begun.append(statement)
+
+    store = _fill(made)
+    _finish(_plan(store), store)
+    writes = [at for at, statement in enumerate(begun) if statement.startswith(("INSERT", "UPDATE", "DELETE"))]
+    for at in writes:
+        last = next(statement for statement in reversed(begun[:at]) if statement.startswith("BEGIN"))
+        assert last == "BEGIN IMMEDIATE"
+    made.dispose()
+
+
+def test_an_engine_without_a_connection_to_spare(file: Path) -> None:
+    """Where all connections of the caller's pool are in use, the error is one of the store."""
+    made = create_engine(f"sqlite:///{file}", poolclass=QueuePool, pool_size=1, max_overflow=0, pool_timeout=0)
+    store = _fill(made)
+    with made.connect(), pytest.raises(StoreError, match=r"the database: .*Pool limit of size 1"):
+        store.put(account())
+    _finish(_plan(store), store)
+    made.dispose()
+
+
+def test_a_file_in_utf_16(file: Path) -> None:
+    """Its texts sort in another order than those of Python, and it is refused."""
+    with closing(sqlite3.connect(file)) as other:
+        other.execute("PRAGMA encoding = 'UTF-16'")
+        other.execute("CREATE TABLE theirs (x)")
+    with closing(SqlStore(f"sqlite:///{file}")) as store, pytest.raises(StoreLayoutError, match="UTF-16"):
+        store.create()
 
 
 def _limited(file: Path) -> tuple[Engine, Callable[[int | None], None]]:

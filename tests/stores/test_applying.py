@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -39,8 +40,10 @@ from account_batch import (
 )
 from account_batch.errors import GuardError, PlanError, PlanExpiredError
 from account_batch.plan import FieldChange
+from account_batch.store import Commit
+from account_batch.stores.sql import SqlStore
 from campaigns import SPECS, population
-from databases import BACKENDS, Databases, examples
+from databases import BACKENDS, Databases, engine, examples
 from sameness import MakeSqlStore, MakeStore, Store, accounts_of, ledger_of, said_by, saved, told_by
 from spec_strategies import BATCH, Case, cases, stock, stocked
 from world import CATALOG, NOW, account, usd
@@ -491,6 +494,15 @@ def test_a_canary_is_the_first_of_the_plan(make_store: MakeStore) -> None:
     assert _names(_apply(plan, store, ApplyPolicy(canary=2))) == "AAAAS"
 
 
+def test_a_failing_canary_fails_alone(make_store: MakeStore, kind: str) -> None:
+    """The other canaries are applied, and nothing behind them until somebody allows it."""
+    store = make_store(_accounts(1, 3, 4, 5, 6) + _impossible(kind, 2))
+    plan = _plan(store)
+    report = _apply(plan, store, ApplyPolicy(canary=4))
+    assert (_names(report), report.stopped) == ("AFAANN", "canary: 1 of the first 4 accounts are stale or failed")
+    assert _names(_apply(plan, store)) == "AFAAAA"
+
+
 @pytest.mark.parametrize("terminate", [None, 0, 3])
 def test_a_termination_needs_its_number_said_back(make_store: MakeStore, terminate: int | None) -> None:
     """Any number but that of the accounts that end is a GuardError, and nothing is touched."""
@@ -603,6 +615,73 @@ def test_a_store_is_opened_again(databases: Databases, make_sql_store: MakeSqlSt
     assert accounts_of(again) == accounts_of(store)
     assert told_by(_apply(again.load(plan.id), again)) == told_by(report)
     assert set(again.charged("fee")) == set()
+
+
+@pytest.mark.parametrize("canary", [0, 4])
+def test_what_another_worker_did_is_no_part_of_a_half(
+    databases: Databases, make_sql_store: MakeSqlStore, canary: int
+) -> None:
+    """A part that has to be halved is what is left of it, if another worker was there meanwhile."""
+    store = make_sql_store(_accounts(1, 2, 3, 4))
+    plan = _plan(store)
+    work = store.work(plan, canary)
+    part = next(iter(work.parts(10)))
+    assert [half.count for half in work.halves(part)] == [2, 2]
+    policy = ApplyPolicy(canary=1) if canary else ApplyPolicy(chunk_size=1)
+    assert _names(_apply(plan, databases.reopen(store), policy, should_stop=_stop_after(1))) == "ANNN"
+    (rest,) = work.halves(part)
+    assert rest.count == 3
+    assert [half.count for half in work.halves(rest)] == [1, 2]
+    assert work.apply(rest, now=NOW, commit=Commit.ALWAYS) == ()
+    assert _balances(store) == [13] * 4
+    assert (work.halves(rest)[0].count, len(store.transactions(plan.id))) == (0, 4)
+
+
+def test_an_outcome_that_another_worker_recorded_stays(databases: Databases, make_sql_store: MakeSqlStore) -> None:
+    """What failed here and was applied there meanwhile is applied, and who asks for it finds nothing left."""
+    store = make_sql_store(_accounts(1))
+    plan = _plan(store)
+    work = store.work(plan, 0)
+    part = work.everything()
+    target = work.only(part)
+    assert target is not None
+    report = _apply(plan, databases.reopen(store))
+    failed = attrs.evolve(report.outcomes[0], outcome=Outcome.FAILED)
+    assert failed.account_id == target.account_id
+    work.record([failed])
+    assert work.only(part) is None
+    assert told_by(_apply(plan, store)) == told_by(report)
+    assert _names(report) == "A"
+
+
+_IGNORES = {
+    "sqlite": [
+        "CREATE TRIGGER theirs BEFORE UPDATE ON accounts WHEN old.control_number = 2 BEGIN SELECT RAISE(IGNORE); END"
+    ],
+    "postgresql": [
+        "CREATE FUNCTION theirs() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+        (
+            "CREATE TRIGGER theirs BEFORE UPDATE ON accounts FOR EACH ROW WHEN (old.control_number = 2)"
+            " EXECUTE FUNCTION theirs()"
+        ),
+    ],
+}
+
+
+@pytest.mark.parametrize("backend", [backend for backend in BACKENDS if backend != "mariadb"])
+def test_an_account_that_a_trigger_passes_over_fails(databases: Databases, backend: str) -> None:
+    """Nothing is booked for it, and the others are applied; MariaDB's triggers cannot do that."""
+    with databases.fresh(backend) as url, engine(url) as other, closing(SqlStore(url)) as store:
+        store.create().add(_accounts(1, 2, 3))
+        with other.begin() as connection:
+            for statement in _IGNORES[other.dialect.name]:
+                connection.execute(text(statement))
+        plan = _plan(store)
+        report = _apply(plan, store)
+        assert (_names(report), _balances(store)) == ("AFA", [13, 15, 13])
+        [reason] = report.outcomes[1].reasons
+        assert reason.detail == "the database wrote fewer accounts than it was told to, and does not say why"
+        assert [entry.account_id for entry in store.transactions(plan.id)] == ["a1", "a3"]
 
 
 def test_an_account_that_is_gone_is_stale(databases: Databases, make_sql_store: MakeSqlStore) -> None:

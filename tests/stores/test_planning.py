@@ -147,6 +147,9 @@ def test_changes_can_be_looked_at_in_any_order(make_store: MakeStore) -> None:
     with pytest.raises(IndexError):
         plan.changes[10]
     assert plan.unchanged[19].control_number == 29
+    assert [plan.targets[place].control_number for place in (0, -1)] == [1, 30]
+    assert [target.control_number for target in plan.targets[27:]] == [28, 29, 30]
+    assert [*plan.targets[5:5], *plan.changes[10:]] == []
 
 
 def test_a_guard_that_says_stop_leaves_nothing(make_sql_store: MakeSqlStore) -> None:

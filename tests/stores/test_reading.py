@@ -91,7 +91,10 @@ def _details(name: str) -> Iterator[AccountFilter]:
 
 _CRITERIA = {
     "batch": [_with("batch", text) for text in ("B", "b", "B ", "B%", "%", *HOSTILE)],
-    "control_numbers": [_with("control_numbers", text) for text in ("1", "1-2", "2147483647", "1,3,5-9,40-2147483647")],
+    "control_numbers": [
+        _with("control_numbers", text)
+        for text in ("1", "1-2", "2147483647", "1,3,5-9,40-2147483647", ",".join(map(str, range(6, 109, 6))))
+    ],
     "account_id": [
         _with("account_id", way(text))
         for way, text in product(
@@ -232,6 +235,17 @@ def test_a_source_that_breaks_adds_nothing(make_store: MakeStore) -> None:
 
 def _numbered(number: int) -> Account:
     return account(id=f"n{number}", control_number=number + 1, addons={"voicemail"} if number % 2 else ())
+
+
+def test_a_text_that_mariadb_would_cut_is_refused(databases: Databases) -> None:
+    """Neither added nor put, and what was there before stays."""
+    there = account(id="there", site="hq")
+    store = databases.store("mariadb", [there])
+    with pytest.raises(InvalidValueError, match=r"account: the database rejects a value: .*site"):
+        store.add([account(id="new"), account(id="long", site="x" * 256)])
+    with pytest.raises(InvalidValueError, match=r"account: the database rejects a value: .*site"):
+        store.put(account(id="there", site="x" * 256))
+    assert accounts_of(store) == {"there": there}
 
 
 @pytest.mark.parametrize("wrong", ["a1", None, {"id": "a1"}], ids=str)

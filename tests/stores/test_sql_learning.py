@@ -8,6 +8,7 @@ from pathlib import Path
 
 import attrs
 import pytest
+from sqlalchemy import MetaData
 
 from account_batch import (
     Account,
@@ -22,10 +23,12 @@ from account_batch import (
     Distributor,
     MemoryStore,
     Money,
+    Outcome,
     Plan,
     Product,
     Subscription,
     UpdateSpec,
+    apply_plan,
     plan_update,
 )
 from account_batch.account import AccountKind as Kind
@@ -33,6 +36,10 @@ from account_batch.errors import PlanFormatError, StoreError
 from account_batch.questions import AddonsOutside, HasAddon, IsSet, Question, Value
 from account_batch.stores.sql import SqlStore
 from account_batch.stores.sql.layout import Layout
+from account_batch.stores.sql.mapping import LedgerTable, own_mapping
+from account_batch.stores.sql.schema import own_accounts
+from account_batch.stores.sql.translate import holds
+from account_batch.stores.sql.view import View
 from sameness import MakeSqlStore, said_by
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -140,8 +147,26 @@ def test_questions_fill_several_words(make_sql_store: MakeSqlStore) -> None:
     accounts = [
         _account(number, product="all", addons=[f"x{number}"] if number % 2 else []) for number in range(1, 101)
     ]
-    plan = _same_plans(make_sql_store([]), accounts, UpdateSpec(charging_period=6), catalog)
+    store = make_sql_store([])
+    plan = _same_plans(store, accounts, UpdateSpec(charging_period=6), catalog)
     assert (len(plan.changes), len(plan.refused)) == (50, 50)
+    store.put(attrs.evolve(accounts[98], addons=["x98"]))
+    counts = apply_plan(plan, store, now=NOW).counts
+    assert (counts[Outcome.APPLIED], counts[Outcome.STALE]) == (49, 1)
+
+
+def test_answers_that_no_change_rests_on_are_not_compared(make_sql_store: MakeSqlStore) -> None:
+    """What only others were asked, changed or refused, makes no account stale."""
+    subscription = Subscription(in_advance=True, prepaid_months=[6])
+    addons = [Product(id=f"x{n:03}", currency="USD", is_addon=True, subscription=subscription) for n in range(150)]
+    catalog = _catalog(Product(id="all", currency="USD", allowed_addons=[addon.id for addon in addons]), *addons)
+    addons_of: list[list[str]] = [["x000"], ["x001"], []]
+    accounts = [_account(number, product="all", addons=names) for number, names in enumerate(addons_of, 1)]
+    store = make_sql_store([])
+    plan = _same_plans(store, accounts, UpdateSpec(charging_period=6), catalog)
+    assert (len(plan.changes), len(plan.refused)) == (2, 1)
+    store.put(attrs.evolve(accounts[0], addons=["x000", "x001", "x149"]))
+    assert apply_plan(plan, store, now=NOW).counts[Outcome.APPLIED] == 2
 
 
 def test_more_questions_than_there_is_room_for_are_refused() -> None:
@@ -175,6 +200,15 @@ def test_a_layout_is_read_as_it_was_written() -> None:
     assert [type(answer) for answer in answers] == [Kind, bool, int, frozenset, bool]
 
 
+def test_a_value_is_neither_yes_nor_no() -> None:
+    """A question for a value has no answer that is a bit."""
+    own = own_mapping(own_accounts(MetaData()))
+    view = View(own, LedgerTable(table=own.table, account=own.key, fields={"amount": own.fields["balance"]}))
+    for question in (Value("state"), AddonsOutside(frozenset())):
+        with pytest.raises(TypeError, match=type(question).__name__):
+            holds(question, view)
+
+
 def test_an_empty_batch_has_an_empty_plan(make_sql_store: MakeSqlStore) -> None:
     """A batch without accounts is planned, with the warning that nobody is selected."""
     plan = _same_plans(make_sql_store([]), [], UpdateSpec(product="gold"), _catalog())
@@ -185,9 +219,15 @@ def test_plan_files_without_targets_say_what_they_are(sqlite: SqlStore) -> None:
     """A file of a plan in a database has an example for each refusal, and one that lacks it is no plan."""
     charge = Charge(Money(11, "USD"))
     plan = _same_plans(sqlite, [_account(1), _account(2)], UpdateSpec(charge=charge), _catalog())
-    assert Plan.from_json(plan.to_json()).confirmation() == plan.confirmation()
-    for key, message in (("examples", "a refusal has no example"), ("some", "neither a list nor")):
-        document = json.loads(plan.to_json()) | {"targets": {key: {}}}
+    again = Plan.from_json(plan.to_json())
+    assert (again.confirmation(), len(again.targets)) == (plan.confirmation(), 2)
+    ((_, example),) = json.loads(plan.to_json())["targets"]["examples"].items()
+    for targets, message in (
+        ({"examples": {}}, "a refusal has no example"),
+        ({"some": {}}, "neither a list nor"),
+        ({"examples": {"NOT_DEBIT": example}}, "the example of NOT_DEBIT is not refused with it"),
+    ):
+        document = json.loads(plan.to_json()) | {"targets": targets}
         content = {key: value for key, value in document.items() if key != "checksum"}
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         document["checksum"] = sha256(text.encode()).hexdigest()

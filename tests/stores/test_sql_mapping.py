@@ -1,8 +1,8 @@
 """Mappings onto tables of somebody else: their habits are read as what they mean, and written back as they were."""
 
 from collections.abc import Iterator
-from contextlib import closing
-from datetime import date, datetime
+from contextlib import closing, contextmanager
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -36,16 +36,23 @@ from account_batch import (
     AccountFilter,
     AccountKind,
     AccountState,
+    AssignAddons,
     Batch,
     Catalog,
     Customer,
+    Money,
+    Outcome,
     Product,
+    RemoveAddons,
+    ReplaceAddons,
     StatusChange,
     StatusFilter,
     UpdateSpec,
+    apply_plan,
     plan_update,
 )
 from account_batch.errors import InvalidValueError, StoreError
+from account_batch.questions import Equals, HasAddon, Question
 from account_batch.stores.sql import SqlStore
 from account_batch.stores.sql.fields import Code, Constant, Field, unset
 from account_batch.stores.sql.mapping import (
@@ -64,7 +71,9 @@ from account_batch.stores.sql.mapping import (
     zero_date,
 )
 from account_batch.stores.sql.schema import journal, own_accounts
-from account_batch.stores.sql.types import FIELD_TYPES, Number, Text
+from account_batch.stores.sql.translate import holds
+from account_batch.stores.sql.types import FIELD_TYPES, Instant, Number, Text
+from account_batch.stores.sql.view import View
 from world import NOW
 
 # Old systems compare so.
@@ -190,6 +199,11 @@ class TestColumns:
         assert held(database, "serial") == [0, 0]
         write(database, "control_number", field, 5)
         assert held(database, "serial") == [5, 5]
+        fill(database, {"plan": 0}, {"plan": None}, {"plan": 6})
+        nullable = mapping(charging_period=column(USERS.c.plan)).fields["charging_period"]
+        assert read(database, nullable) == [None, None, 6]
+        write(database, "charging_period", nullable, None)
+        assert held(database, "plan") == [None, None, None]
 
     @pytest.mark.parametrize("name", ["flag", "bool"])
     def test_flags(self, database: Engine, name: str) -> None:
@@ -232,6 +246,8 @@ class TestColumns:
         found = [read(database, fields[name])[0] for name in names]
         assert found == ["inactive", True, Decimal("1.5"), date(2026, 1, 1), 30, None, "debit", "acme"]
         assert {fields[name].write for name in names} == {None}
+        with pytest.raises(InvalidValueError, match=r"^1\.5: no value of a field of an account$"):
+            constant(1.5)  # type: ignore[arg-type]  # What a caller without a type checker may write.
 
 
 class TestCodes:
@@ -282,6 +298,11 @@ class TestCodes:
         assert read(database, booleans) == [False, True]
         write(database, "blocked", booleans, value=False)
         assert held(database, "bool") == [True, True]
+        numbers = mapping(blocked=coded(USERS.c.flag, {True: False, False: True})).fields["blocked"]
+        fill(database, {"flag": 1}, {"flag": 0}, {"flag": 2})
+        assert read(database, numbers) == [False, True, None]
+        write(database, "blocked", numbers, value=True)
+        assert held(database, "flag") == [0, 0, 0]
 
     @pytest.mark.parametrize(
         ("row", "spec", "said"),
@@ -319,6 +340,18 @@ class TestCodes:
                     plan_update(store, where, spec, catalog=catalog, now=NOW)
             assert store.plans() == []
 
+    def test_a_code_that_no_column_holds(self, database: Engine) -> None:
+        """It is an error of the store that says what is wrong."""
+        fill(database, {"flag": 1, "plan": 1})
+        known = mapping(blocked=coded(USERS.c.flag, {1: False, 2**70: True}))
+        with closing(SqlStore(database, known)) as store:
+            store.create()
+            if database.dialect.name == "mariadb":  # It compares with any number.
+                assert [found.blocked for found in store.find(AccountFilter())] == [False]
+                return
+            with pytest.raises(StoreError, match="the database"):
+                list(store.find(AccountFilter()))
+
     def test_a_value_without_a_code_changes_nothing(self, database: Engine) -> None:
         """What cannot be said there is not written as something else."""
         fill(database, {"name": "A"})
@@ -331,6 +364,103 @@ class TestCodes:
         """There are some, and their values are of one kind."""
         with pytest.raises(InvalidValueError, match=r"coded: .* are no codes of one kind of value"):
             coded(USERS.c.name, codes)
+
+
+ACME = Catalog(
+    customers=[Customer(id="acme", billing_time_zone="UTC")],
+    batches=[Batch(id="B", customer="acme")],
+    products=[
+        Product(id="1", currency="USD", allowed_addons=["fax"]),
+        Product(id="2", currency="USD"),
+        Product(id="fax", currency="USD", is_addon=True),
+    ],
+    ivr_languages=["en"],
+)
+BATCH = AccountFilter(batch="B")
+
+
+@contextmanager
+def opened(engine: Engine, **fields: Any) -> Iterator[SqlStore]:
+    """A store over a mapping with some fields, in which everybody is in one batch."""
+    with closing(SqlStore(engine, mapping(batch=constant("B"), **fields))) as store:
+        yield store.create()
+
+
+class TestAccounts:
+    """What accounts come of the rows."""
+
+    def test_rows_that_no_account_can_be(self, database: Engine) -> None:
+        """Reading them is an error that says why; they are stale where they became so after planning."""
+        fill(database, {"plan": 1, "name": "USD"}, {"plan": 1, "name": "USD"})
+        with opened(database, currency=column(USERS.c.name), ivr_language=column(USERS.c.name_or_empty)) as store:
+            plan = plan_update(store, BATCH, UpdateSpec(ivr_language="en"), catalog=ACME, now=NOW)
+            with database.begin() as connection:
+                moved = update(USERS).where(USERS.c.user_id == 1)
+                connection.execute(moved.values(name="dollars", name_or_empty="uk"))
+            with pytest.raises(StoreError, match=r"the tables have an account that cannot be: account\.currency"):
+                list(store.find(BATCH))
+            report = apply_plan(plan, store, now=NOW)
+            assert [item.outcome for item in report.outcomes] == [Outcome.STALE, Outcome.APPLIED]
+            (reason,) = report.outcomes[0].reasons
+            assert reason.field == "store"
+            assert "cannot be: account.currency" in reason.detail
+            assert held(database, "name_or_empty") == ["uk", "en"]
+
+    def test_without_addons(self, database: Engine) -> None:
+        """Accounts have none, a product is changed all the same, and setting add-ons is refused by name."""
+        fill(database, {"plan": 1})
+        with opened(database) as store:
+            for setting in (ReplaceAddons(()), ReplaceAddons({"fax"}), AssignAddons({"fax"}), RemoveAddons({"fax"})):
+                with pytest.raises(StoreError, match='the tables have no "addons"; give the mapping one'):
+                    plan_update(store, BATCH, UpdateSpec(addons=setting), catalog=ACME, now=NOW)
+            assert store.plans() == []
+            plan = plan_update(store, BATCH, UpdateSpec(product="2"), catalog=ACME, now=NOW)
+            assert apply_plan(plan, store, now=NOW).counts[Outcome.APPLIED] == 1
+            (found,) = store.find(BATCH)
+            assert (found.product, found.addons) == ("2", frozenset())
+
+    def test_questions_about_addons_that_are_nowhere(self, database: Engine) -> None:
+        """No account has any, and so exactly none is what each of them has."""
+        fill(database, {})
+        view = View(
+            mapping(), LedgerTable(table=USERS, account=USERS.c.user_id, fields={"amount": column(USERS.c.money)})
+        )
+        questions: list[Question] = [
+            Equals("addons", frozenset()),
+            Equals("addons", frozenset({"fax"})),
+            HasAddon("fax"),
+        ]
+        with database.connect() as connection:
+            answers = select(*(holds(question, view) for question in questions)).select_from(USERS)
+            assert [bool(answer) for answer in connection.execute(answers).one()] == [True, False, False]
+
+    def test_a_mapping_that_lost_its_addons(self, database: Engine) -> None:
+        """A plan that gives add-ons is not applied without them; nothing is called applied."""
+        fill(database, {"plan": 1})
+        extras = Table("extras", MetaData(), Column("owner", Integer), Column("extra", SLOPPY))
+        extras.create(database)
+        without = mapping(batch=constant("B"))
+        addons = AddonTable(table=extras, account=extras.c.owner, addon=extras.c.extra)
+        with closing(SqlStore(database, attrs.evolve(without, addons=addons)).create()) as store:
+            plan = plan_update(store, BATCH, UpdateSpec(addons=AssignAddons({"fax"})), catalog=ACME, now=NOW)
+            with (
+                closing(SqlStore(database, without)) as other,
+                pytest.raises(StoreError, match='the tables have no "addons"'),
+            ):
+                apply_plan(plan, other, now=NOW)
+            assert store.status(plan.id)[Outcome.NOT_ATTEMPTED] == 1
+            assert apply_plan(plan, store, now=NOW).counts[Outcome.APPLIED] == 1
+            assert [found.addons for found in store.find(BATCH)] == [{"fax"}]
+
+    def test_a_field_that_moves_another_one(self, database: Engine) -> None:
+        """Correcting opening balances moves balances, and is refused where there are none."""
+        fill(database, {"plan": 1, "money": Decimal(5)})
+        spec = UpdateSpec(opening_balance=Money(7, "USD"))
+        with opened(database, opening_balance=column(USERS.c.money)) as store:
+            with pytest.raises(StoreError, match='the tables have no "balance"; give the mapping one'):
+                plan_update(store, BATCH, spec, catalog=ACME, now=NOW)
+            assert store.plans() == []
+            assert held(database, "money") == [5]
 
 
 AMOUNTS = ["15", "0.1", "-0.5", "1234567.89", "-0.00001", "0"]
@@ -592,6 +722,20 @@ class TestLedger:
         assert held(database, "flag") == [1]
         assert ledger.write("comment", literal("x", Text())) == {}
         assert ledger.write("amount", literal(1, USERS.c.money.type)).keys() == {USERS.c.money}
+
+    def test_instants_are_kept_in_utc(self, database: Engine) -> None:
+        """In a column that knows no zones, whatever zone the session has."""
+        fill(database, {"money": Decimal(1)})
+        at = datetime(2026, 12, 1, 1, 30, 0, 250_000, timezone(timedelta(hours=5, minutes=30)))
+        written = self.ledger(at=column(USERS.c.at)).write("at", literal(at, Instant()))
+        with database.begin() as connection:
+            if database.dialect.name == "postgresql":
+                connection.exec_driver_sql("SET TIME ZONE 'Pacific/Auckland'")
+            connection.execute(update(USERS).values(dict(written)))
+        (found,) = held(database, "at")
+        # MariaDB's DATETIME has whole seconds unless it is declared otherwise.
+        assert found.replace(microsecond=0) == datetime(2026, 11, 30, 20)  # noqa: DTZ001
+        assert found.microsecond == (0 if database.dialect.name == "mariadb" else 250_000)
 
     def test_what_is_refused(self) -> None:
         """Unknown fields, no amount, an account elsewhere."""

@@ -85,6 +85,7 @@ def kept(engine: Engine, column: str, value: object) -> Any:
         ("amount", Decimal("0.00001")),
         ("amount", Decimal("-89999999999999.99999")),
         ("amount", Decimal("1E+3")),
+        ("amount", Decimal("1.5000000")),
         ("amount", Decimal(0)),
         ("day", date(1, 1, 1)),
         ("day", date(9999, 12, 31)),
@@ -143,6 +144,13 @@ def test_sums_of_amounts_are_amounts(database: Engine) -> None:
         most = connection.execute(select(type_coerce(func.max(VALUES.c.amount), Amount()))).scalar_one()
     assert (total, type(total)) == (Decimal("0.29999"), Decimal)
     assert most == Decimal("0.6")
+
+
+def test_whole_numbers_are_amounts(database: Engine) -> None:
+    """Also where the driver makes no Decimal of them."""
+    with database.connect() as connection:
+        found = connection.execute(select(literal(3, Amount()))).scalar_one()
+    assert (found, type(found)) == (Decimal(3), Decimal)
 
 
 @given(st.decimals(min_value=-(9 * 10**13) + 1, max_value=9 * 10**13 - 1, places=5))

@@ -109,8 +109,8 @@ def _examples(plan: Plan) -> dict[RefusalCode, Target]:
     refused: dict[RefusalCode, set[int]] = defaultdict(set)
     for number, group in enumerate(plan.groups):
         for reason in group.decision.refusals:
-            if reason.code is not None:
-                refused[reason.code].add(number)
+            assert reason.code is not None  # A reason without one is of applying.
+            refused[reason.code].add(number)
     return {code: plan.targets.example(code, groups) for code, groups in refused.items()}
 
 

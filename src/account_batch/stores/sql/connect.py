@@ -101,9 +101,7 @@ class Database:
         """A transaction that writes; it is kept if it ends well."""
         with self._connection() as connection:
             if self.dialect == "sqlite":
-                # An engine of the user's may begin transactions by itself, but not with the lock of the file.
-                if _in_transaction(connection):
-                    connection.exec_driver_sql("ROLLBACK")
+                _end_transaction(connection)
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
             if self.dialect == "sqlite":
@@ -115,6 +113,7 @@ class Database:
         """Let a SQLite file be read while it is written."""
         if self.dialect == "sqlite":
             with self._connection() as connection:
+                _end_transaction(connection)
                 connection.exec_driver_sql("PRAGMA journal_mode = WAL")
 
     def check(self, tables: Collection[tuple[str | None, str]], there: Collection[tuple[str | None, str]]) -> None:
@@ -168,8 +167,8 @@ class Database:
                 except BaseException:
                     _roll_back(connection, self.dialect)
                     raise
-                if self.dialect == "sqlite" and _in_transaction(connection):
-                    connection.exec_driver_sql("ROLLBACK")
+                if self.dialect == "sqlite":
+                    _end_transaction(connection)
         except DBAPIError as error:
             raise self._translated(error) from error
         except SQLAlchemyError as error:
@@ -292,13 +291,19 @@ def _in_transaction(connection: Connection) -> bool:
     return isinstance(raw, sqlite3.Connection) and raw.in_transaction
 
 
+def _end_transaction(connection: Connection) -> None:
+    """End what SQLite has begun: an engine of the user's may begin by itself, but not with the lock of the file."""
+    if _in_transaction(connection):
+        connection.exec_driver_sql("ROLLBACK")
+
+
 def _roll_back(connection: Connection, dialect: str) -> None:
     """Undo what is open; where the connection is gone there is nothing to undo."""
     try:
         if dialect != "sqlite":
             connection.rollback()
-        elif _in_transaction(connection):
-            connection.exec_driver_sql("ROLLBACK")
+        else:
+            _end_transaction(connection)
     except DBAPIError:
         connection.invalidate()
 

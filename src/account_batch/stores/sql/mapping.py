@@ -107,7 +107,7 @@ def _adapt(  # noqa: C901  # One case for each kind of column.
     if kind in {Text, LongText}:
         return _as_text(source, kind, optional=optional)
     if kind is Number and isinstance(read.type, Integer | Number):
-        return _as_count(source, optional=optional)
+        return _as_count(source)
     if kind is Flag and isinstance(read.type, Boolean | Integer | Number):
         return _as_flag(source)
     if kind is Amount and isinstance(read.type, Numeric | String | Integer | Number) and isinstance(read, Column):
@@ -148,11 +148,9 @@ def _as_text(source: Field, kind: type[TypeEngine[Any]], *, optional: bool) -> F
     return attrs.evolve(source, read=read, write=write_text)
 
 
-def _as_count(source: Field, *, optional: bool) -> Field:
-    read, write = type_coerce(source.read, Number()), source.write
-    if not optional:
-        return attrs.evolve(source, read=read)
-    read = type_coerce(case((source.read > 0, source.read), else_=None), Number())
+def _as_count(source: Field) -> Field:
+    """A count from 1; old tables have 0 where there is none."""
+    read, write = type_coerce(case((source.read > 0, source.read), else_=None), Number()), source.write
     if write is None or getattr(source.read, "nullable", True):
         return attrs.evolve(source, read=read)
     return attrs.evolve(source, read=read, write=lambda value: write(func.coalesce(value, 0)))
