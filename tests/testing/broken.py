@@ -3,9 +3,11 @@
 import fnmatch
 import functools
 import uuid
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 import attrs
@@ -17,7 +19,7 @@ from account_batch.errors import ChangeRejectedError
 from account_batch.filters import ControlNumbers, TextMatch
 from account_batch.plan import Plan, Target
 from account_batch.report import AccountOutcome
-from account_batch.store import Commit, LedgerEntry, Tally, account_after
+from account_batch.store import Commit, Holdings, LedgerEntry, Tally, account_after
 from account_batch.stores.sql import SqlStore
 
 __all__ = ["BROKEN", "reopened", "sql_store"]
@@ -373,6 +375,114 @@ class ChangesItsIdentity(MemoryStore):
         self._identity = f"memory:{uuid.uuid4()}"
 
 
+class ChargesAReferenceAgainAtApply(MemoryStore):
+    """Looks for it when planning only."""
+
+    def _has_transaction(self, _account_id: str, _reference: str) -> bool:
+        return False
+
+
+class ComparesReferencesWithoutCase(MemoryStore):
+    """A collation that ends in _ci."""
+
+    def charged(self, reference: str) -> Collection[str]:
+        alike = [known for known in self._charged if known.lower() == reference.lower()]
+        return {name for known in alike for name in super(ComparesReferencesWithoutCase, self).charged(known)}
+
+
+class AppliesWhatIsRecorded(MemoryStore):
+    """Leaves it to the executor to ask."""
+
+    def apply(self, plan: Plan, targets: Sequence[Target], *, now: datetime, commit: Commit) -> Outcomes:
+        kept = self._outcomes.pop(plan.id, {})
+        try:
+            return super().apply(plan, targets, now=now, commit=commit)
+        finally:
+            self._outcomes[plan.id] = {**kept, **self._outcomes.get(plan.id, {})}
+
+
+class RecordsOverWhatIsRecorded(MemoryStore):
+    """INSERT OR REPLACE."""
+
+    def record(self, plan: Plan, outcomes: Sequence[AccountOutcome]) -> Outcomes:
+        self._plans.setdefault(plan.id, plan)
+        self._outcomes.setdefault(plan.id, {}).update({one.account_id: one for one in outcomes})
+        return list(outcomes)
+
+
+class ComparesWithWhatItSawFirst(MemoryStore):
+    """Reads all accounts when a run begins."""
+
+    _seen: Mapping[str, Account] = MappingProxyType({})
+
+    def outcomes(self, plan_id: str) -> Mapping[str, AccountOutcome]:
+        self._seen = dict(self._accounts)
+        return super().outcomes(plan_id)
+
+    def _try(self, plan: Plan, target: Target, *rest: Any) -> AccountOutcome:
+        now = self._accounts
+        self._accounts = {**now, target.account_id: self._seen.get(target.account_id, now[target.account_id])}
+        try:
+            return super()._try(plan, target, *rest)
+        finally:
+            self._accounts = now
+
+
+class BooksWhatLooksAlikeOnce(MemoryStore):
+    """A unique key that is too short."""
+
+    def _book(self, entry: LedgerEntry) -> None:
+        booked = [(one.account_id, one.amount, one.kind) for known in self._ledger.values() for one in known]
+        if (entry.account_id, entry.amount, entry.kind) not in booked:
+            super()._book(entry)
+
+
+class BooksPositiveAmountsOnly(MemoryStore):
+    """UNSIGNED."""
+
+    def _book(self, entry: LedgerEntry) -> None:
+        amount = attrs.evolve(entry.amount, amount=abs(entry.amount.amount))
+        super()._book(attrs.evolve(entry, amount=amount))
+
+
+class TakesAThousandAtOnce(MemoryStore):
+    """IN (...) with a limit."""
+
+    def apply(self, plan: Plan, targets: Sequence[Target], *, now: datetime, commit: Commit) -> Outcomes:
+        found = super().apply(plan, targets[:1000], now=now, commit=commit)
+        rest = super().apply(plan, targets[1000:], now=now, commit=Commit.NEVER)
+        return [*found, *self.record(plan, rest)]
+
+
+class WritesNoNull(MemoryStore):
+    """COALESCE(new, old)."""
+
+    def _commit(self, plan: Plan, new: Mapping[str, Account], *rest: Any) -> None:
+        kept = {}
+        for name, account in new.items():
+            before = self._accounts[name]
+            fields = ("site", "time_zone", "expiration_date", "availability_days", "ivr_language", "distributor")
+            lost: dict[str, Any] = {field: getattr(before, field) for field in fields if not getattr(account, field)}
+            kept[name] = attrs.evolve(account, **lost)
+        super()._commit(plan, kept, *rest)
+
+
+class ForgetsWhoFailed(MemoryStore):
+    """When it is opened again."""
+
+    def reopened(self) -> None:
+        for recorded in self._outcomes.values():
+            for name in [name for name, one in recorded.items() if one.outcome is Outcome.FAILED]:
+                del recorded[name]
+
+
+class TellsNoReasons(MemoryStore):
+    """Stale, and that is it."""
+
+    def _try(self, plan: Plan, target: Target, *rest: Any) -> AccountOutcome:
+        return attrs.evolve(super()._try(plan, target, *rest), reasons=())
+
+
 # Stores that work on sets are broken in the part of it that they do themselves.
 
 
@@ -416,6 +526,20 @@ class IgnoresTheCanary(SqlStore):
         return self._Work(super().work(plan, canary))
 
 
+class _StrandsTwice(_Wrapped):
+    def holdings(self, groups: Collection[int]) -> list[Holdings]:
+        return [attrs.evolve(one, balance=one.balance * 2) for one in self._work.holdings(groups)]
+
+
+class StrandsMoneyTwice(SqlStore):
+    """A join with the add-ons."""
+
+    @contextmanager
+    def freezing(self, plan_id: str) -> Iterator[Any]:
+        with super().freezing(plan_id) as freezer:
+            yield _StrandsTwice(freezer)
+
+
 class StopsAfterTheFirstChunk(SqlStore):
     """Finds no second one."""
 
@@ -455,7 +579,7 @@ BROKEN: dict[str, tuple[Make, str]] = {
         TakesRangesOffByOne: "reading",
         DropsNullInANegatedCriterion: "reading",
         FindsAccountsTwice: "reading",
-        KeepsMoneyAsFloat: "applying",
+        KeepsMoneyAsFloat: "reading",
         MovesDatesThroughTheZoneOfTheServer: "reading",
         ForgetsStaleAccounts: "single use",
         ReportsFailedAsApplied: "failures",
@@ -472,6 +596,18 @@ BROKEN: dict[str, tuple[Make, str]] = {
         TellsThePlannedBalance: "journal",
         ForgetsThePlan: "journal",
         BreaksOff: "errors",
+        ChargesAReferenceAgainAtApply: "staleness",
+        ComparesReferencesWithoutCase: "planning",
+        AppliesWhatIsRecorded: "single use",
+        RecordsOverWhatIsRecorded: "single use",
+        ComparesWithWhatItSawFirst: "staleness",
+        BooksWhatLooksAlikeOnce: "ledger",
+        BooksPositiveAmountsOnly: "ledger",
+        TakesAThousandAtOnce: "applying",
+        WritesNoNull: "applying",
+        ForgetsWhoFailed: "single use",
+        TellsNoReasons: "outcomes",
+        StrandsMoneyTwice: "planning",
         AddsAddonsInsteadOfReplacingThem: "applying",
         HasOneIdentityForAll: "identity",
         ChangesItsIdentity: "identity",

@@ -14,7 +14,8 @@ from account_batch.testing.trial import BrokenError
 
 __all__ = ["check_store"]
 
-_TRIES = 50
+_MOST_TRIED = 20_000
+_LEAST_TRIED = 400
 
 
 def check_store(
@@ -53,12 +54,12 @@ def check_store(
 
 
 def _smallest(script: Callable[[Doors], None], doors: Doors, error: BrokenError) -> BrokenError:
-    """The same clause broken on as few accounts as a number of tries brings about."""
-    tries, size = 0, len(error.names)
-    while size > 1 and tries < _TRIES:
+    """The same clause broken on as few accounts as some tries bring about; fewer tries where there are many."""
+    tried, size = 0, len(error.names)
+    while size > 1 and tried < _MOST_TRIED:
         size = (size + 1) // 2
         for some in [error.names[at : at + size] for at in range(0, len(error.names), size)]:
-            tries += 1
+            tried += max(len(error.names), _LEAST_TRIED)
             try:
                 script(attrs.evolve(doors, without=doors.without | set(some)))
             except BrokenError as smaller:

@@ -97,7 +97,7 @@ def _about_one(run: Run, name: str, outcome: str) -> Iterator[Complaint]:
     made, stale = run.made, run.stale(name)
     if stale is True and outcome != "stale":
         clause = "termination" if "terminated" in made.settings else "staleness"
-        yield clause, f"{name!r} has changed since it was planned for, and is said to be {outcome}"
+        yield clause, f"{name!r} has changed, or was charged, since it was planned for, and is said to be {outcome}"
     if stale is False and outcome == "stale" and name not in made.perhaps_stale:
         yield "staleness", f"{name!r} is said to be stale, though nothing that was read has changed"
     if outcome == "failed" and stale is not True and abs(run.rows[name]["balance"]) < _LARGE:
@@ -147,6 +147,8 @@ def complaints_about(made: Made, item: AccountOutcome, row: Row) -> Iterator[Com
         item: The outcome.
         row: The account before the run.
     """
+    if item.outcome in {Outcome.STALE, Outcome.FAILED, Outcome.REFUSED} and not item.reasons:
+        yield "outcomes", f"{item.account_id!r} is {item.outcome.value}, and the outcome does not say why"
     if item.control_number != row["control_number"]:
         yield "outcomes", f"{item.account_id!r} is said to have the control number {item.control_number}"
     if item.outcome is not Outcome.APPLIED or item.account_id in made.outcomes or made.crashed:

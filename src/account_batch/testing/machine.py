@@ -35,6 +35,7 @@ _SETTINGS: Sequence[Settings] = (
     CHARGE,
     CHARGE,
     {"charge": (Decimal(2), None)},
+    {"charge": (Decimal(2), "fee-1")},
     {"blocked": True, "associated_number": "7"},
     {"addons": ("assign", frozenset({"fax"}))},
     {"addons": ("replace", frozenset({"sms"}))},

@@ -4,8 +4,9 @@ An account is a dict of its fields, with enums by their value; a filter and what
 Only the settings below are known, and rules beyond them (other currencies, zones, products) are left to the tests of
 the planner: here the storage is judged.
 
-    blocked (True or False), terminated (True), activation (True: now), expiration (a date), ivr_language,
-    associated_number, addons (how, names), opening_balance, charge (amount, reference), all in USD
+    blocked (True or False), terminated (True), activation (True: now), expiration (a date), addons (how, names),
+    opening_balance, charge (amount, reference), refund (amount, None), all in USD, distributor (not charged), and the
+    fields of ASSIGNED; None clears
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-__all__ = ["COMMISSION", "Entry", "Row", "Settings", "Where", "after", "decide", "is_stale", "means"]
+__all__ = ["ASSIGNED", "COMMISSION", "Entry", "Row", "Settings", "Where", "after", "decide", "is_stale", "means"]
 
 Row: TypeAlias = dict[str, Any]
 Where: TypeAlias = Mapping[str, Any]
@@ -22,7 +23,18 @@ Entry: TypeAlias = tuple[str, Decimal, str, str, str, str | None, str | None]
 """What is booked: kind, amount, currency, comment, internal comment, reference, distributor."""
 
 COMMISSION = Decimal("0.15")
-_FIELDS = {"expiration": "expiration_date", "activation": "state", "terminated": "state", "charge": "balance"}
+ASSIGNED = (
+    *("blocked", "ivr_language", "associated_number", "availability_days", "charging_period", "unified_messaging"),
+    *("time_zone", "role", "site", "product", "distributor"),
+)
+"""What is set as it is said."""
+_FIELDS = {
+    "expiration": "expiration_date",
+    "activation": "state",
+    "terminated": "state",
+    "charge": "balance",
+    "refund": "balance",
+}
 _ALWAYS_READ = ("batch", "customer", "state")
 
 
@@ -68,7 +80,7 @@ def decide(
         charged: Whether it has a transaction with the reference of the charge.
     """
     opens = "activation" in settings and row["state"] == "inactive"
-    new = {name: value for name, value in settings.items() if name in {"blocked", "ivr_language", "associated_number"}}
+    new = {name: value for name, value in settings.items() if name in ASSIGNED}
     if opens:
         new |= {"state": "open", "activation_date": today}
     if "terminated" in settings:
@@ -92,10 +104,11 @@ def _move(row: Row, settings: Settings, *, opens: bool) -> tuple[dict[str, Decim
     opening = settings.get("opening_balance", row["opening_balance"])
     correction = opening - row["opening_balance"]
     balance = row["balance"] + correction
-    if "charge" in settings:
-        amount, reference = settings["charge"]
-        balance += amount if row["kind"] == "credit" else -amount
-        booked.append(("charge", amount, "USD", "fee", "ticket", reference, None))
+    for kind in ("charge", "refund"):
+        if kind in settings:
+            amount, reference = settings[kind]
+            balance += amount if row["kind"] == "credit" else -amount
+            booked.append((kind, amount, "USD", "fee", "ticket", reference, None))
     sold = opening if opens else correction if row["state"] == "open" else Decimal(0)
     if row["distributor"] is not None and sold:
         booked.append(("distributor_charge", sold * (1 - COMMISSION), "USD", "", "", None, row["distributor"]))
@@ -107,7 +120,7 @@ def _may_move(row: Row, settings: Settings, *, charged: bool) -> bool:
     correction = settings.get("opening_balance", row["opening_balance"]) - row["opening_balance"]
     if correction and (row["kind"] != "debit" or row["first_used_on"] is not None):
         return False
-    if "charge" in settings and (row["kind"] == "voucher" or charged):
+    if settings.keys() & {"charge", "refund"} and (row["kind"] == "voucher" or charged):
         return False
     return _covered(row, settings)
 
@@ -153,6 +166,6 @@ def is_stale(
 
 def _covered(row: Row, settings: Settings) -> bool:
     """Whether the funds cover what is taken; what is owed covers everything."""
-    taken = settings["charge"][0] if "charge" in settings else Decimal(0)
+    taken = sum((settings[kind][0] for kind in ("charge", "refund") if kind in settings), Decimal(0))
     taken += row["opening_balance"] - settings.get("opening_balance", row["opening_balance"])
     return row["kind"] != "debit" or bool(row["balance"] >= taken)

@@ -1,22 +1,26 @@
 """Plain values of the oracle as values of the library, back again, and in words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
+from functools import partial
 from typing import Any
 
 import attrs
 
 from account_batch.account import Account, AccountKind, AccountState, UnifiedMessaging
-from account_batch.catalog import Batch, Catalog, Customer, Distributor, Product
+from account_batch.catalog import Batch, Catalog, Customer, Distributor, Product, Site, Subscription
 from account_batch.filters import AccountFilter, ControlNumbers, Registration, StatusFilter, TextMatch
 from account_batch.money import Money
 from account_batch.spec import (
+    CLEAR,
     ActivateNow,
     AssignAddons,
+    AssignDistributor,
     Charge,
     ExpireOn,
+    Refund,
     RemoveAddons,
     ReplaceAddons,
     StatusChange,
@@ -26,10 +30,12 @@ from account_batch.testing.oracle import COMMISSION, Entry, Row, Settings, Where
 
 __all__ = [
     "CATALOG",
+    "LATER",
     "NOW",
     "TODAY",
     "account_of",
     "differences",
+    "differing",
     "entry_of",
     "filter_of",
     "plain_value",
@@ -42,17 +48,23 @@ __all__ = [
 ]
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+LATER = datetime(2026, 11, 23, 13, tzinfo=UTC)
 TODAY = date(2026, 11, 23)
+_SUBSCRIPTION = Subscription(in_advance=True, prepaid_months=[6, 12])
 CATALOG = Catalog(
     customers=[Customer(id="acme", billing_time_zone="UTC"), Customer(id="Acme", billing_time_zone="UTC")],
     batches=[Batch(id=name, customer="acme") for name in ("B", "b", "B ", "C")],
     products=[
-        Product(id="gold", currency="USD", allowed_addons=["fax", "sms"]),
-        Product(id="Gold", currency="USD", allowed_addons=["fax", "sms"]),
+        *(
+            Product(id=name, currency="USD", allowed_addons=["fax", "sms"], subscription=_SUBSCRIPTION)
+            for name in ("gold", "Gold", "silver")
+        ),
         Product(id="fax", currency="USD", is_addon=True),
         Product(id="sms", currency="USD", is_addon=True),
     ],
-    distributors=[Distributor(id="north", currency="USD", commission=COMMISSION)],
+    distributors=[Distributor(id=name, currency="USD", commission=COMMISSION) for name in ("north", "south")],
+    sites=[Site(id="hq", customer="acme"), Site(id="lab", customer="acme")],
+    roles=["boss", "default"],
     ivr_languages=["de", "en", "uk"],
 )
 _ADDONS = {"assign": AssignAddons, "replace": ReplaceAddons, "remove": RemoveAddons}
@@ -102,28 +114,39 @@ def filter_of(where: Where) -> AccountFilter:
 
 def spec_of(settings: Settings) -> UpdateSpec:
     """The spec that some settings are."""
-    spec: dict[str, Any] = {}
-    for name, value in settings.items():
-        match name:
-            case "blocked":
-                spec["status"] = StatusChange.BLOCKED if value else StatusChange.UNBLOCKED
-            case "terminated":
-                spec["status"] = StatusChange.TERMINATED
-            case "activation":
-                spec["activation"] = ActivateNow()
-            case "expiration":
-                spec["expiration"] = ExpireOn(value)
-            case "addons":
-                spec["addons"] = _ADDONS[value[0]](value[1])
-            case "opening_balance":
-                spec["opening_balance"] = Money(value, "USD")
-            case "charge":
-                spec["charge"] = Charge(
-                    Money(value[0], "USD"), comment="fee", internal_comment="ticket", reference=value[1]
-                )
-            case _:
-                spec[name] = value
+    spec = dict(_setting(name, value) for name, value in settings.items())
     return UpdateSpec(**spec)
+
+
+def _setting(name: str, value: Any) -> tuple[str, Any]:
+    """The attribute of UpdateSpec that a setting is."""
+    match name:
+        case "blocked":
+            return "status", StatusChange.BLOCKED if value else StatusChange.UNBLOCKED
+        case "terminated":
+            return "status", StatusChange.TERMINATED
+        case "activation":
+            return name, ActivateNow()
+        case "addons":
+            return name, _ADDONS[value[0]](value[1])
+        case "opening_balance":
+            return name, Money(value, "USD")
+        case "charge":
+            return name, Charge(_usd(value), comment="fee", internal_comment="ticket", reference=value[1])
+        case "refund":
+            return name, Refund(_usd(value), comment="fee", internal_comment="ticket")
+    if value is None:
+        return name, CLEAR
+    kinds: dict[str, Callable[[Any], Any]] = {
+        "expiration": ExpireOn,
+        "unified_messaging": UnifiedMessaging,
+        "distributor": partial(AssignDistributor, charge=False),
+    }
+    return name, kinds[name](value) if name in kinds else value
+
+
+def _usd(taken: tuple[Decimal, str | None]) -> Money:
+    return Money(taken[0], "USD")
 
 
 def entry_of(entry: Any) -> Entry:
@@ -166,6 +189,12 @@ def differences(expected: Mapping[str, str], found: Mapping[str, str]) -> str:
     return f"{name!r} is {found.get(name, 'not in the plan')}, instead of {expected.get(name, 'not in the plan')}" + (
         f", and {len(names) - 1} more" if len(names) > 1 else ""
     )
+
+
+def differing(found: Row, row: Row) -> str:
+    """Which fields of an account are not as they should be, in words."""
+    wrong = [field for field in row if found[field] != row[field]]
+    return ", ".join(f"{field} is {found[field]!r} instead of {row[field]!r}" for field in wrong)
 
 
 def stopping(chunks: int | None) -> str:

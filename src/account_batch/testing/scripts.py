@@ -39,6 +39,12 @@ _ODD = (
 )
 
 
+_CLEAR: Settings = dict.fromkeys(
+    [
+        *("expiration", "ivr_language", "associated_number", "availability_days", "charging_period"),
+        *("time_zone", "site", "distributor"),
+    ]
+)
 _EACH: Sequence[Settings] = (
     *({name: value} for name, value in _EVERYTHING.items()),
     {"addons": ("replace", frozenset({"sms"}))},
@@ -47,9 +53,20 @@ _EACH: Sequence[Settings] = (
     {"blocked": False},
     {"activation": True},
     {"opening_balance": Decimal(7)},
-    {"activation": True, "opening_balance": Decimal(20)},
+    {"activation": True, "opening_balance": Decimal("12345.6788")},
+    {"charge": (Decimal("1.00001"), None), "refund": (Decimal("0.5"), None)},
     {"expiration": date(2026, 12, 31)},
+    {"expiration": date(2027, 7, 15)},
     {"expiration": date(9999, 12, 31)},
+    {"availability_days": 30},
+    {"charging_period": 12},
+    {"unified_messaging": "yes"},
+    {"time_zone": "Europe/Kyiv"},
+    {"role": "default"},
+    {"site": "lab"},
+    {"product": "silver"},
+    {"distributor": "south"},
+    _CLEAR,
     _EVERYTHING,
 )
 _STALE_FOR: Sequence[Settings] = (
@@ -86,37 +103,42 @@ _MANY = 2_050
 
 def _population() -> list[Row]:
     """Accounts of every kind and state, every field set somewhere, with odd ids and days on which clocks change."""
-    days = [date(2026, 10, 25), date(2027, 3, 28), date(2026, 11, 1), date(2011, 12, 30), date(2027, 1, 1)]
-    rows = []
-    for number, name in enumerate(_ODD, 1):
-        rows.append(
-            row(
-                name,
-                control_number=None if number == 5 else number,
-                kind=("debit", "debit", "credit", "voucher")[number % 4],
-                state=("open", "inactive", "open", "closed", "open")[number % 5],
-                blocked=number % 3 == 0,
-                registered=number % 2 == 0,
-                opening_balance=Decimal(number % 4 * 5),
-                balance=Decimal(number) / 8,
-                activation_date=days[3] if number % 5 != 1 else None,
-                expiration_date=(None, days[1], days[4])[number % 3],
-                availability_days=(None, 9000)[number % 2],
-                first_used_on=(None, days[0], None)[number % 3],
-                last_recharged_on=(None, days[2])[number % 2],
-                product="Gold" if number == 7 else "gold",
-                addons=frozenset([(), ("fax",), ("sms",), ("fax", "sms")][number % 4]),
-                ivr_language=(None, "en", "de")[number % 3],
-                time_zone=(None, "Asia/Kathmandu")[number % 2],
-                role=(None, "boss")[number % 2],
-                unified_messaging=("by_product", "yes", "no")[number % 3],
-                associated_number=(None, "1800")[number % 2],
-                contact={"email": "a@b"} if number % 2 else {},
-                custom_fields={"colour": "Red", "n": "1"} if number % 3 else {},
-            )
+    days = [date(2026, 10, 25), date(2027, 3, 28), date(2026, 7, 15), date(2011, 12, 30), date(1969, 7, 20)]
+    large = Decimal("123456789012.34567")
+    rows = [
+        row(
+            name,
+            control_number={5: None, 10: 9, 22: 2**31 - 1}.get(number, number),
+            kind=("debit", "debit", "credit", "voucher")[number % 4],
+            account_role=(None, "phone line")[number % 2],
+            state=("open", "inactive", "open", "closed", "open")[number % 5],
+            blocked=number % 3 == 0,
+            registered=number % 2 == 0,
+            opening_balance=(Decimal(5), Decimal(10), large, Decimal("0.0002"))[number % 4],
+            balance=large if number == 17 else Decimal(number) * 9 / 8,
+            activation_date=days[3] if number % 5 != 1 else None,
+            expiration_date=(None, days[1], date(2027, 8, 1))[number % 3],
+            availability_days=(None, 9000)[number % 2],
+            first_used_on=(None, days[0], None)[number % 3],
+            last_recharged_on=(None, days[2], days[4])[number % 3],
+            product="Gold" if number == 7 else "gold",
+            addons=frozenset([(), ("fax",), ("sms",), ("fax", "sms")][number % 4]),
+            charging_period=(None, 6)[number % 2],
+            associated_number=(None, "1800", " 1800 ")[number % 3],
+            unified_messaging=("by_product", "yes", "no")[number % 3],
+            ivr_language=(None, "en", "de")[number % 3],
+            time_zone=(None, "Asia/Kathmandu")[number % 2],
+            role=(None, "boss")[number % 2],
+            site=(None, "hq")[number % 2],
+            distributor=(None, "north")[number % 2],
+            contact=({}, {"email": "a@b"}, {"email": " a@b"})[number % 3],
+            custom_fields=({"n": "11"}, {"colour": "Red", "n": "1"})[number % 2],
         )
-    others = [row("b-1", batch="b", control_number=1), row("c-1", batch="B ", control_number=2)]
-    return [*rows, *others, row("d-1", batch=None), row("e-1", customer="Acme", control_number=1)]
+        for number, name in enumerate(_ODD, 1)
+    ]
+    others = [row("b-1", batch="b", control_number=1), row("c-1", batch="B ", control_number=2), row("d-1", batch=None)]
+    others += [row("e-1", customer="Acme", control_number=1), row("f-1", customer="acme ", product="gold ")]
+    return [*rows, *others, row("g-1", batch="C", currency="EUR", balance=Decimal("-0.00001"))]
 
 
 def _numbered(count: int, **fields: Any) -> list[Row]:
@@ -129,14 +151,14 @@ def _searches() -> Iterator[Where]:
     for name, values in {
         "status": ("open", "inactive", "closed"),
         "batch": ("B", "b", "B ", "%", "nothing"),
-        "customer": ("acme", "Acme"),
-        "product": ("gold", "Gold"),
+        "customer": ("acme", "Acme", "acme "),
+        "product": ("gold", "Gold", "gold "),
         "blocked": (True, False),
         "registered": (True, False),
         "used": (True, False),
-        "contact": ({"email": "a@b"}, {"email": "A@B"}, {"phone": "1"}),
-        "custom_fields": ({"colour": "Red"}, {"colour": "red"}, {"colour": "Red", "n": "1"}),
-        "control_numbers": (frozenset({1}), frozenset({2, 3, 4, 9}), frozenset({22, 23}), frozenset({99})),
+        "contact": ({"email": "a@b"}, {"email": " a@b"}, {"email": "A@B"}, {"phone": "1"}),
+        "custom_fields": ({"n": "1"}, {"colour": "red"}, {"colour": "Red", "n": "1"}),
+        "control_numbers": (frozenset({1}), frozenset({2, 3, 4, 9}), frozenset({9, 10}), frozenset({2**31 - 1})),
     }.items():
         for value in values:
             yield {name: value, "status": "any"} if name != "status" else {name: value}
@@ -173,18 +195,20 @@ def _check_reading(doors: Doors) -> None:
 
 def _check_setting(settings_: Settings, doors: Doors) -> None:
     """A setting, or many together, over accounts of every kind, in one chunk or in many, and again."""
-    trial = Trial(doors, [one | {"distributor": "north"} for one in _population()])
+    trial = Trial(doors, _population())
     number = trial.plan({"batch": "B", "status": "any", "customer": "acme"}, settings_)
     trial.apply(number, chunk_size=3 if "charge" in settings_ else 10_000)
     trial.apply(number)
+    trial.attempt_again(number)
+    for where in ({"blocked": True}, {"status": "open"}, {"product": "silver"}, {"batch": "B", "used": False}):
+        trial.find(where)
 
 
 def _check_many(doors: Doors) -> None:
     """More accounts than fit in one statement, chunk or page of most storages."""
-    trial = Trial(doors, _numbered(_MANY))
-    number = trial.plan(_B, {"charge": (Decimal("0.01"), None)})
-    trial.apply(number, chunk_size=700)
-    trial.apply(number, chunk_size=700)
+    for policy in ({"chunk_size": 700}, {"all_or_nothing": True}):
+        trial = Trial(doors, _numbered(_MANY))
+        trial.apply(trial.plan(_B, {"charge": (Decimal("0.01"), None)}), **policy)
 
 
 def _check_staleness(settings_: Settings, doors: Doors) -> None:
@@ -248,6 +272,33 @@ def _check_resuming(doors: Doors) -> None:
         trial.apply(number, chunk_size=2)
         trial.reopen()
         trial.apply(number)
+        trial.plan(_B, CHARGE)
+
+
+def _check_references(doors: Doors) -> None:
+    """A reference is charged once, whoever comes first; others that look like it are others; none is no reference."""
+    trial = Trial(doors, _numbered(4))
+    first, second = (trial.plan(_B, {"charge": (Decimal(1), "fee-1")}) for _ in range(2))
+    trial.apply(first)
+    trial.apply(second)
+    trial.apply(trial.plan({**_B, "control_numbers": frozenset({1, 2})}, {"charge": (Decimal(1), "fee-2")}))
+    for reference in ("Fee-2", "fee-2", "fee-2 ", None, None):
+        trial.apply(trial.plan(_B, {"charge": (Decimal(1), reference)}))
+
+
+def _check_together(doors: Doors) -> None:
+    """Other workers and other writers come in between two chunks."""
+    trial = Trial(doors, _numbered(7))
+    number = trial.plan(_B, CHARGE)
+    trial.apply(number, chunk_size=2, meanwhile=lambda: trial.apply(number, chunk_size=1))
+    trial = Trial(doors, _numbered(7))
+    number = trial.plan(_B, CHARGE)
+
+    def write() -> None:
+        trial.write("a6", ivr_language="uk")
+        trial.write("a7", balance=Decimal("5.5"))
+
+    trial.apply(number, chunk_size=2, meanwhile=write)
 
 
 def _check_policy(stale: str | None, policy: dict[str, Any], doors: Doors) -> None:
@@ -277,6 +328,7 @@ def _check_rejections(edge: Decimal, policy: dict[str, Any], doors: Doors) -> No
     number = trial.plan(_B, CHARGE)
     trial.write("a5", ivr_language="uk")
     trial.apply(number, **policy)
+    trial.reopen()
     trial.apply(number, **policy)
 
 
@@ -295,6 +347,8 @@ SCRIPTS: Sequence[Callable[[Doors], None]] = (
     _check_identity,
     *(partial(_check_setting, settings_) for settings_ in _EACH),
     _check_two_plans,
+    _check_references,
+    _check_together,
     _check_frozen,
     _check_closed,
     *(partial(_check_staleness, settings_) for settings_ in _STALE_FOR),

@@ -1,23 +1,31 @@
 """Trial: one store put through steps, each of which is held against the oracle."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NoReturn
 
+import attrs
+
+from account_batch.decision import Outcome
 from account_batch.executor import ApplyPolicy, apply_plan
+from account_batch.plan import Plan
 from account_batch.planner import plan_update
 from account_batch.report import Report
+from account_batch.store import Commit, SupportsSets
+from account_batch.stores.memory import MemoryStore
 from account_batch.testing.doors import Doors, MissingDoorError, Store
 from account_batch.testing.judging import Complaint, Made, Run, complaints, complaints_about
 from account_batch.testing.oracle import Entry, Row, Settings, Where, after, decide, means
 from account_batch.testing.plain import (
     CATALOG,
+    LATER,
     NOW,
     TODAY,
     account_of,
     differences,
+    differing,
     entry_of,
     filter_of,
     plain_value,
@@ -64,6 +72,8 @@ class Trial:
         self._plans: list[Made] = []
         self._note(f"the accounts {shown(list(self._rows.values()))}")
         self.store: Store = doors.make([account_of(one) for one in self._rows.values()])
+        if self.store is None:
+            raise MissingDoorError("check_store: make_store gave None, and no store")
         self.look("reading", "an account that was added", {})
 
     # Steps.
@@ -72,13 +82,17 @@ class Trial:
         """Search, and compare with what the filter means."""
         self._note(f"find {said(where)}")
         with self._asked("find"):
-            found = [account.id for account in self.store.find(filter_of(where))]
+            accounts = list(self.store.find(filter_of(where)))
+        found = [account.id for account in accounts]
         meant = {name for name, row in self._rows.items() if means(where, row)}
         if twice := [name for name, times in Counter(found).items() if times > 1]:
             self.fail("reading", f"find gives {twice} more than once")
         if set(found) != meant:
             missing, wrong = sorted(meant - set(found)), sorted(set(found) - meant)
             self.fail("reading", f"the filter {said(where)} misses {missing}, and finds {wrong} without meaning them")
+        for account in accounts:
+            if (one := row_of(account)) != self._rows[account.id]:
+                self.fail("reading", f"find gives {account.id!r} with {differing(one, self._rows[account.id])}")
 
     def plan(self, where: Where, settings: Settings) -> int:
         """Plan, compare with what the rules say, and return the number of the plan."""
@@ -107,6 +121,7 @@ class Trial:
             change.account_id: (self._rows[change.account_id], *verdicts[change.account_id][1:])
             for change in plan.changes
         }
+        self._look_at_sums(plan, where, settings)
         outcomes = {name: outcome for name, outcome in expected.items() if outcome != "applied"}
         self._plans.append(
             Made(
@@ -129,6 +144,30 @@ class Trial:
         self._rows[name] = {**self._rows[name], **fields}
         with self._asked("writing as another program"):
             self._doors.put(self.store, account_of(self._rows[name]))
+        if (found := self._rows_now().get(name)) != self._rows[name]:
+            what = "is gone" if found is None else differing(found, self._rows[name])
+            self.fail("reading", f"{name!r}, which another program wrote (write=): {what}")
+
+    def attempt_again(self, number: int) -> None:
+        """Do what a second worker does who knows nothing of the first, where the store works account by account.
+
+        What is recorded is given back, and nothing is done.
+        """
+        made = self._plans[number]
+        if isinstance(self.store, SupportsSets):
+            return
+        self._note(f"another worker attempts {made.name}, and records that all of it failed")
+        targets = [target for target in made.plan.targets if target.account_id in made.changing]
+        with self._asked("applying again"):
+            recorded = self.store.outcomes(made.plan.id)
+            found = self.store.apply(made.plan, targets, now=LATER, commit=Commit.ALWAYS)
+            failed = [attrs.evolve(outcome, outcome=Outcome.FAILED, reasons=()) for outcome in found]
+            kept = self.store.record(made.plan, failed)
+            after = self.store.outcomes(made.plan.id)
+        expected = [recorded[target.account_id] for target in targets]
+        if not list(found) == list(kept) == expected or {name: after[name] for name in recorded} != dict(recorded):
+            self.fail("single use", f"attempted again, {made.name} has other outcomes than were recorded")
+        self.look("single use", "an account that had an outcome already", {})
 
     def reopen(self) -> None:
         """Begin anew with what the storage kept."""
@@ -140,12 +179,20 @@ class Trial:
             self.fail("identity", "the store has another identity after it was opened again")
         self.look("resume", "an account after the store was opened again", {})
 
-    def apply(self, number: int, *, stop_after_chunks: int | None = None, **policy: Any) -> None:
+    def apply(
+        self,
+        number: int,
+        *,
+        stop_after_chunks: int | None = None,
+        meanwhile: Callable[[], None] | None = None,
+        **policy: Any,
+    ) -> None:
         """Apply a plan, and compare what came of every account.
 
         Args:
             number: Of the plan.
             stop_after_chunks: Ask to stop after so many chunks.
+            meanwhile: What others do after the first chunk.
             policy: The arguments of ApplyPolicy.
         """
         made = self._plans[number]
@@ -156,6 +203,8 @@ class Trial:
         def count(_done: int, _total: int) -> None:
             nonlocal chunks
             chunks += 1
+            if chunks == 1 and meanwhile is not None:
+                meanwhile()
 
         with self._asked("applying"):
             report = apply_plan(
@@ -226,6 +275,17 @@ class Trial:
 
     # Looking.
 
+    def _look_at_sums(self, plan: Plan, where: Where, settings: Settings) -> None:
+        """What a store that works on sets adds up itself, against the same plan in memory."""
+        reference = settings.get("charge", (None, None))[1]
+        if not isinstance(self.store, SupportsSets) or any(self._is_charged(name, reference) for name in self._rows):
+            return
+        memory = MemoryStore(account_of(one) for one in self._rows.values())
+        other = plan_update(memory, filter_of(where), spec_of(settings), catalog=CATALOG, now=NOW)
+        for name in ("totals", "warnings", "absent"):
+            if (found := getattr(plan, name)) != (should := getattr(other, name)):
+                self.fail("planning", f"{name} are {found}, and not {should}")
+
     def look(self, clause: str, whom: str, outcomes: Mapping[str, str]) -> None:
         """Compare all accounts, and the ledger entries of all plans, with the oracle.
 
@@ -234,21 +294,26 @@ class Trial:
             whom: What such an account is.
             outcomes: What just came of some accounts, which are then called so.
         """
-        with self._asked("reading"):
-            found = {account.id: row_of(account) for account in self._doors.accounts(self.store)}
+        found = self._rows_now()
         if found.keys() != self._rows.keys():
             missing, extra = sorted(self._rows.keys() - found.keys()), sorted(found.keys() - self._rows.keys())
             self.fail(clause if not outcomes else "nothing else", f"{missing} are gone, and {extra} came")
         for name, row in self._rows.items():
             if found[name] != row:
-                wrong = {field: (found[name][field], row[field]) for field in row if found[name][field] != row[field]}
-                said = ", ".join(f"{field} is {has!r} instead of {should!r}" for field, (has, should) in wrong.items())
-                broken, who = _CLAUSES.get(outcomes.get(name, ""), ("nothing else", "an account that was not meant"))
-                self.fail(
-                    *((broken, f"{who}: {name!r}: {said}") if outcomes else (clause, f"{whom}: {name!r}: {said}"))
-                )
+                broken, who = clause, whom
+                if outcomes:
+                    broken, who = _CLAUSES.get(outcomes.get(name, ""), _NOT_MEANT)
+                self.fail(broken, f"{who}: {name!r}: {differing(found[name], row)}")
         for made in self._plans:
             self._look_at_ledger(made)
+
+    def _rows_now(self) -> dict[str, Row]:
+        """What the store holds."""
+        with self._asked("reading"):
+            rows = [row_of(account) for account in self._doors.accounts(self.store)]
+        if twice := [name for name, times in Counter(row["id"] for row in rows).items() if times > 1]:
+            self.fail("reading", f"{twice} are there more than once")
+        return {row["id"]: row for row in rows}
 
     def _look_at_ledger(self, made: Made) -> None:
         with self._asked("reading the ledger"):
@@ -299,18 +364,25 @@ class Trial:
     def _outcomes(self, made: Made, report: Report) -> dict[str, str]:
         """The outcomes of a report, which have to add up."""
         found = [(item.account_id, item.outcome.value) for item in report.outcomes]
-        targets = [*made.changing, *(name for name in made.outcomes if name not in made.changing)]
+        targets = {*made.changing, *made.outcomes}
         if sorted(name for name, _ in found) != sorted(targets):
             self.fail("outcomes", f"the report has {len(found)} outcomes, for {len(targets)} accounts; each has one")
+        order = [(number is None, number, name) for name in (n for n, _ in found) for number in [self._number(name)]]
+        if order != sorted(order, key=lambda place: (place[0], place[1] or 0, place[2])):
+            self.fail("outcomes", f"they are in the order {[name for name, _ in found]}, and not in that of the plan")
         counts = Counter(outcome for _, outcome in found)
         said = {outcome.value: count for outcome, count in report.counts.items() if count}
         if said != counts:
             self.fail("outcomes", f"the counts {said} do not add up to the outcomes, which are {dict(counts)}")
         return dict(found)
 
+    def _number(self, name: str) -> int | None:
+        number: int | None = self._rows[name]["control_number"]
+        return number
+
     def _seen(self, made: Made) -> dict[str, str]:
         """What came of the accounts after a crash, by what they are now."""
-        rows = {account.id: row_of(account) for account in self._doors.accounts(self.store)}
+        rows = self._rows_now()
         found = dict(made.outcomes)
         for name, (then, new, _) in made.changing.items():
             if name not in found:
@@ -355,6 +427,7 @@ class Trial:
         self._log.append(step)
 
 
+_NOT_MEANT = ("nothing else", "an account that was not meant")
 _CLAUSES = {
     "applied": ("applying", "an account that is said to be applied"),
     "recorded": ("single use", "an account that had an outcome already"),
