@@ -28,7 +28,7 @@ _VARIABLES = {"postgres": "ACCOUNT_BATCH_TEST_POSTGRES", "mariadb": "ACCOUNT_BAT
 
 def examples(backend: str) -> settings:
     """How a law is tried on a database: a few times where each takes many round trips, and never to shrink failures."""
-    return settings(max_examples=100 if backend == "sqlite" else 15, phases=[Phase.explicit, Phase.generate])
+    return settings(max_examples=40 if backend == "sqlite" else 10, phases=[Phase.explicit, Phase.generate])
 
 
 @contextmanager

@@ -38,6 +38,10 @@ def _with_language(store: MemoryStore, scenario: Scenario, language: str) -> Pla
     return plan_scenario(store, attrs.evolve(scenario, spec=attrs.evolve(scenario.spec, ivr_language=language)))
 
 
+def _plans_elsewhere(_store: MemoryStore, scenario: Scenario) -> Plan:
+    return plan_scenario(MemoryStore(scenario.accounts), scenario)
+
+
 def _leaves_the_last_out(store: MemoryStore, scenario: Scenario) -> Plan:
     return _on_some(store, scenario, -1)
 
@@ -77,6 +81,7 @@ def _never_has_enough(store: MemoryStore, scenario: Scenario) -> Plan:
 @pytest.mark.parametrize(
     ("plan", "law"),
     [
+        (_plans_elsewhere, "plans are made on the store that is given"),
         (_leaves_the_last_out, "every target is planned once"),
         (_takes_whom_it_finds_first, "the order of accounts does not matter"),
         (_looks_at_the_neighbours, "accounts do not matter to each other"),
@@ -99,3 +104,14 @@ def test_the_name_of_the_law_comes_first() -> None:
     """So that a report tells at once what does not hold."""
     with pytest.raises(AssertionError, match=r"^every target is planned once: planned are \['a1', 'a2'\], and meant"):
         check_laws(_SCENARIO, plan=_leaves_the_last_out)
+
+
+def test_a_planner_that_raises_is_told_with_the_law() -> None:
+    """What it raises is left as it is."""
+
+    def broken(_store: MemoryStore, _scenario: Scenario) -> Plan:
+        raise KeyError("gold")
+
+    with pytest.raises(KeyError) as caught:
+        check_laws(_SCENARIO, plan=broken)
+    assert caught.value.__notes__ == ["while checking that plans are made on the store that is given"]

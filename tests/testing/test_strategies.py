@@ -6,8 +6,9 @@ from decimal import Decimal
 
 import attrs
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, find, given, settings
 from hypothesis import strategies as st
+from hypothesis.errors import NoSuchExample
 
 from account_batch import (
     Account,
@@ -317,3 +318,15 @@ def test_rival_writes_change_some_of_the_accounts(data: st.DataObject, found: li
     before = {account.id: account for account in found}
     assert len(writes) <= 2
     assert all(before[account.id] != account for account in writes)
+
+
+def test_a_batch_that_is_named_is_that_of_its_owners() -> None:
+    """Accounts of a batch of the catalog are of a customer who has it."""
+    catalog = Catalog(
+        customers=[Customer(id=name, billing_time_zone="UTC") for name in ("one", "two", "three")],
+        batches=[Batch(id="B", customer="two"), Batch(id="B", customer="three"), Batch(id="C", customer="one")],
+        products=[Product(id="gold", currency="USD")],
+    )
+    with pytest.raises(NoSuchExample):
+        find(accounts(catalog, batch="B"), lambda account: account.customer == "one")
+    assert find(accounts(catalog, batch="B"), lambda account: account.customer == "three").batch == "B"

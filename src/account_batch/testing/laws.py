@@ -7,13 +7,14 @@
 Each law can be called by itself as well; it raises AssertionError where it does not hold.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 import attrs
 
-from account_batch.decision import Outcome
+from account_batch.decision import Outcome, TransactionKind
 from account_batch.executor import ApplyPolicy, apply_plan
 from account_batch.filters import AccountFilter, StatusFilter
 from account_batch.plan import Plan
@@ -32,6 +33,7 @@ __all__ = [
     "check_laws",
     "every_target_is_planned_once",
     "planning_again_finds_nothing_to_set",
+    "plans_are_made_on_the_store_that_is_given",
     "plans_survive_being_written",
     "the_order_of_accounts_does_not_matter",
     "totals_add_up",
@@ -65,6 +67,16 @@ def check_laws(scenario: Scenario, *, plan: Planner = plan_scenario) -> None:
             law(scenario, plan)
         except AssertionError as error:
             raise AssertionError(f"{law.__name__.replace('_', ' ')}: {error}") from None
+        except Exception as error:
+            error.add_note(f"while checking that {law.__name__.replace('_', ' ')}")
+            raise
+
+
+def plans_are_made_on_the_store_that_is_given(scenario: Scenario, plan: Planner) -> None:
+    """A plan applies only to the store that it was made on."""
+    store = MemoryStore(scenario.accounts)
+    made = plan(store, scenario)
+    _hold(made.store == store.identity, f"the plan is of the store {made.store}, and not of {store.identity}")
 
 
 def every_target_is_planned_once(scenario: Scenario, plan: Planner) -> None:
@@ -112,6 +124,11 @@ def totals_add_up(scenario: Scenario, plan: Planner) -> None:
         _hold(made.totals.counts[outcome] == len(items), f"{made.totals.counts[outcome]} are said to be {outcome}")
     refusals = Counter(code for item in made.refused for code in item.codes)
     _hold(_without_zeros(made.totals.refusals) == refusals, f"the refusals {refusals} are not those of the totals")
+    moved: dict[tuple[str, TransactionKind], Decimal] = defaultdict(Decimal)
+    for one in (one for change in made.changes for one in change.transactions):
+        moved[one.amount.currency, one.kind] += one.amount.amount
+    sums = {key: total.amount for key, total in made.totals.money.items()}
+    _hold(_without_zeros(sums) == _without_zeros(moved), f"{dict(moved)} is moved, and the totals say {sums}")
     effects = Counter(effect.kind for change in made.changes for effect in change.effects)
     _hold(_without_zeros(made.totals.effects) == effects, f"the effects {effects} are not those of the totals")
 
@@ -162,6 +179,7 @@ def planning_again_finds_nothing_to_set(scenario: Scenario, plan: Planner) -> No
 
 
 LAWS: Sequence[Callable[[Scenario, Planner], None]] = (
+    plans_are_made_on_the_store_that_is_given,
     every_target_is_planned_once,
     the_order_of_accounts_does_not_matter,
     accounts_do_not_matter_to_each_other,
@@ -190,5 +208,5 @@ def _hold(holds: bool, what: str) -> None:  # noqa: FBT001  # It is what is asse
         raise AssertionError(what)
 
 
-def _without_zeros(counts: Mapping[Any, int]) -> dict[Any, int]:
+def _without_zeros(counts: Mapping[Any, Any]) -> dict[Any, Any]:
     return {name: count for name, count in counts.items() if count}

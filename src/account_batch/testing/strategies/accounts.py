@@ -112,6 +112,10 @@ def accounts(catalog: Catalog | None = None, **fields: object) -> st.SearchStrat
     given = field_strategies(Account, fields, _PLAIN)
     if catalog is None:
         return st.builds(Account, **{**_OWN, **_POINTING, **given})
+    batch = fields.get("batch")
+    owners = [entry.customer for entry in catalog.batches if entry.id == batch]
+    if owners and "customer" not in given:
+        given = {**given, "customer": st.sampled_from(owners)}
     products = [product for product in catalog.products if not product.is_addon]
     for name, there in (("customer", catalog.customers), ("product", products)):
         if not there and name not in given:
