@@ -120,16 +120,6 @@ class AddsWhomTheFilterMeansByNow(MemoryStore):
         return found
 
 
-class _Finds(MemoryStore):
-    """A store whose search is another one."""
-
-    def find(self, where: AccountFilter) -> list[Account]:
-        return [account for account in super().find(AccountFilter(status="any")) if self.means(where, account)]  # type: ignore[arg-type]
-
-    def means(self, where: AccountFilter, account: Account) -> bool:
-        raise NotImplementedError
-
-
 class TreatsWildcardsAsWildcards(MemoryStore):
     """LIKE."""
 
