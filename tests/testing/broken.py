@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
@@ -473,6 +474,53 @@ class TellsNoReasons(MemoryStore):
         return attrs.evolve(super()._try(plan, target, *rest), reasons=())
 
 
+class RejectsSomebody(MemoryStore):
+    """A trigger that nobody remembers."""
+
+    def apply(self, plan: Plan, targets: Sequence[Target], *, now: datetime, commit: Commit) -> Outcomes:
+        if any(target.account_id == "a3" for target in targets):
+            raise ChangeRejectedError("a3")
+        return super().apply(plan, targets, now=now, commit=commit)
+
+
+class DoesNothingTogether(MemoryStore):
+    """A transaction that was never begun."""
+
+    def apply(self, plan: Plan, targets: Sequence[Target], *, now: datetime, commit: Commit) -> Outcomes:
+        return super().apply(plan, () if commit is Commit.IF_ALL_APPLIED else targets, now=now, commit=commit)
+
+
+class TellsNoNumber(MemoryStore):
+    """A report without control numbers."""
+
+    def _try(self, plan: Plan, target: Target, *rest: Any) -> AccountOutcome:
+        return attrs.evolve(super()._try(plan, target, *rest), control_number=None)
+
+
+class TellsTheTimeOfTheServer(MemoryStore):
+    """CURRENT_TIMESTAMP."""
+
+    def _try(self, plan: Plan, target: Target, now: datetime, *rest: Any) -> AccountOutcome:
+        return super()._try(plan, target, now + timedelta(hours=1), *rest)
+
+
+class LosesAccounts(MemoryStore):
+    """INSERT IGNORE."""
+
+    def add(self, accounts: Iterable[Account]) -> None:
+        super().add(account for account in accounts if account.id.strip() == account.id)
+
+
+class PlansOnOldValues(MemoryStore):
+    """A replica that is behind."""
+
+    def find(self, where: AccountFilter) -> list[Account]:
+        found = super().find(where)
+        if where == AccountFilter(batch="B"):
+            return [attrs.evolve(account, ivr_language="uk") for account in found]
+        return found
+
+
 # Stores that work on sets are broken in the part of it that they do themselves.
 
 
@@ -514,6 +562,29 @@ class IgnoresTheCanary(SqlStore):
 
     def work(self, plan: Plan, canary: int) -> Any:
         return self._Work(super().work(plan, canary))
+
+
+class TellsOutcomesInAnyOrder(SqlStore):
+    """The last one first."""
+
+    class _Work(_Wrapped):
+        def outcomes(self) -> list[AccountOutcome]:
+            return list(reversed(self._work.outcomes()))
+
+    def work(self, plan: Plan, canary: int) -> Any:
+        return self._Work(super().work(plan, canary))
+
+
+class EndsAfterTheCanary(SqlStore):
+    """Whatever came of it."""
+
+    class _Work(_Wrapped):
+        def parts(self, size: int) -> Any:
+            return islice(self._work.parts(size), 1)
+
+    def work(self, plan: Plan, canary: int) -> Any:
+        work = super().work(plan, canary)
+        return self._Work(work) if canary == 3 else work
 
 
 class _StrandsTwice(_Wrapped):
@@ -598,6 +669,14 @@ BROKEN: dict[str, tuple[Make, str]] = {
         ForgetsWhoFailed: "single use",
         TellsNoReasons: "outcomes",
         StrandsMoneyTwice: "planning",
+        RejectsSomebody: "failures",
+        DoesNothingTogether: "all or nothing",
+        TellsNoNumber: "outcomes",
+        TellsTheTimeOfTheServer: "journal",
+        LosesAccounts: "reading",
+        PlansOnOldValues: "planning",
+        TellsOutcomesInAnyOrder: "outcomes",
+        EndsAfterTheCanary: "canary",
         AddsAddonsInsteadOfReplacingThem: "applying",
         HasOneIdentityForAll: "identity",
         ChangesItsIdentity: "identity",

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+import attrs
 import pytest
 
-from account_batch import Account, MemoryStore
+from account_batch import Account, AccountFilter, MemoryStore
 from account_batch.testing import check_store
 from account_batch.testing.doors import Doors
 from account_batch.testing.machine import run_machine
@@ -121,3 +122,38 @@ def test_make_store_fails_by_itself() -> None:
 
     with pytest.raises(ConnectionError):
         check_store(make)
+
+
+def test_make_store_has_to_make_one() -> None:
+    """None is no store."""
+    with pytest.raises(TypeError, match=r"^check_store: make_store gave None, and no store$"):
+        check_store(lambda _: None)
+
+
+class _FindsTwice(MemoryStore):
+    def find(self, where: AccountFilter) -> list[Account]:
+        return super().find(where) * 2
+
+
+class _FindsHalf(MemoryStore):
+    def find(self, where: AccountFilter) -> list[Account]:
+        return [attrs.evolve(account, contact={}) for account in super().find(where)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (_FindsTwice, r"reading: find gives \["),
+        (_FindsHalf, "reading: find gives '.*' with contact is {} instead of {'em"),
+    ],
+)
+def test_a_door_shows_what_the_store_hides(kind: type[MemoryStore], said: str) -> None:
+    """Reading by the back door, the store itself is held to what it finds."""
+    with pytest.raises(AssertionError, match=f"^{said}"):
+        check_store(kind, read=lambda store: store._accounts.values())  # noqa: SLF001  # The back door.
+
+
+def test_a_door_that_does_not_write_is_named() -> None:
+    """What another program wrote has to be seen."""
+    with pytest.raises(AssertionError, match=r"^reading: 'a\d', which another program wrote \(write=\): "):
+        check_store(MemoryStore, write=lambda _store, _account: None)
