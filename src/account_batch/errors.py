@@ -4,7 +4,7 @@ Trouble with one account is never an exception: it is a refusal in the plan or a
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 __all__ = [
     "AccountBatchError",
@@ -103,13 +103,17 @@ class FormatError(AccountBatchError):
 def nearest(word: str, known: Iterable[str]) -> str:
     """The hint that a typo deserves: the nearest known name, or the list of what there is."""
     names = sorted(known)
-    if close := difflib.get_close_matches(word, names, n=1):
-        return f'did you mean "{close[0]}"?'
+    if (close := _closest(word, names)) is not None:
+        return f'did you mean "{close}"?'
     shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
     return f"known are: {shown}" if names else "none are known"
 
 
 def suggestion(word: object, known: Iterable[str]) -> str:
     """What to add where all that is known is listed already: the nearest, if there is one."""
-    close = difflib.get_close_matches(word, list(known), n=1) if isinstance(word, str) else []
-    return f'; did you mean "{close[0]}"?' if close else ""
+    close = _closest(word, list(known)) if isinstance(word, str) else None
+    return "" if close is None else f'; did you mean "{close}"?'
+
+
+def _closest(word: str, names: Sequence[str]) -> str | None:
+    return next(iter(difflib.get_close_matches(word, names, n=1)), None)

@@ -734,7 +734,7 @@ class TestLedger:
             connection.execute(update(USERS).values(dict(written)))
         (found,) = held(database, "at")
         # MariaDB's DATETIME has whole seconds unless it is declared otherwise.
-        assert found.replace(microsecond=0) == datetime(2026, 11, 30, 20)  # noqa: DTZ001
+        assert found.replace(microsecond=0) == datetime(2026, 11, 30, 20)  # noqa: DTZ001  # The column has no zone.
         assert found.microsecond == (0 if database.dialect.name == "mariadb" else 250_000)
 
     def test_what_is_refused(self) -> None:

@@ -28,6 +28,11 @@ __all__ = ["BROKEN", "reopened", "sql_store"]
 Outcomes = list[AccountOutcome]
 
 
+def _before(plan: Plan, target: Target) -> dict[str, Any]:
+    """The old values that were frozen, by field."""
+    return dict(zip(plan.groups[target.group].decision.fields, target.before, strict=True))
+
+
 class LosesEvery1000thChange(MemoryStore):
     """Says that it was applied."""
 
@@ -63,8 +68,7 @@ class CallsAChangedBalanceStale(MemoryStore):
 
     def _try(self, plan: Plan, target: Target, now: datetime, *rest: Any) -> AccountOutcome:
         found = super()._try(plan, target, now, *rest)
-        fields = plan.groups[target.group].decision.fields
-        before = dict(zip(fields, target.before, strict=True))
+        before = _before(plan, target)
         account = self._accounts[target.account_id]
         if "balance" in before and before["balance"] != account.balance:
             new, entries = rest
@@ -270,23 +274,25 @@ class WritesTheWholeAccountAsItWasPlanned(MemoryStore):
 
     def _try(self, plan: Plan, target: Target, now: datetime, new: dict[str, Account], *rest: Any) -> AccountOutcome:
         found = super()._try(plan, target, now, new, *rest)
-        fields = plan.groups[target.group].decision.fields
-        before = dict(zip(fields, target.before, strict=True))
+        before = _before(plan, target)
         if target.account_id in new and "balance" in before:
-            assert isinstance(before["balance"], Decimal)
             old = attrs.evolve(self._accounts[target.account_id], balance=before["balance"])
             new[target.account_id] = account_after(plan, target, old)
         return found
 
 
-class ForgetsReferences(MemoryStore):
+class ChargesAReferenceAgainAtApply(MemoryStore):
+    """Looks for it when planning only."""
+
+    def _has_transaction(self, _account_id: str, _reference: str) -> bool:
+        return False
+
+
+class ForgetsReferences(ChargesAReferenceAgainAtApply):
     """Charges whom it charged."""
 
     def charged(self, _reference: str) -> Collection[str]:
         return frozenset()
-
-    def _has_transaction(self, _account_id: str, _reference: str) -> bool:
-        return False
 
 
 class BooksTwice(MemoryStore):
@@ -312,8 +318,7 @@ class TellsThePlannedBalance(MemoryStore):
         found = super()._try(plan, target, *rest)
         if found.balance is None:
             return found
-        fields = plan.groups[target.group].decision.fields
-        before = dict(zip(fields, target.before, strict=True))["balance"]
+        before = _before(plan, target)["balance"]
         return attrs.evolve(found, balance=attrs.evolve(found.balance, before=before))
 
 
@@ -364,13 +369,6 @@ class ChangesItsIdentity(MemoryStore):
 
     def reopened(self) -> None:
         self._identity = f"memory:{uuid.uuid4()}"
-
-
-class ChargesAReferenceAgainAtApply(MemoryStore):
-    """Looks for it when planning only."""
-
-    def _has_transaction(self, _account_id: str, _reference: str) -> bool:
-        return False
 
 
 class ComparesReferencesWithoutCase(MemoryStore):
@@ -541,18 +539,24 @@ class _Wrapped:
         return getattr(self._work, name)
 
 
-class ForgetsRefusedAccounts(SqlStore):
+class _WorksOtherwise(SqlStore):
+    """A store with work of its own."""
+
+    _Work = _Wrapped
+
+    def work(self, plan: Plan, canary: int) -> Any:
+        return self._Work(super().work(plan, canary))
+
+
+class ForgetsRefusedAccounts(_WorksOtherwise):
     """Has no outcomes for them."""
 
     class _Work(_Wrapped):
         def outcomes(self) -> list[AccountOutcome]:
             return [one for one in self._work.outcomes() if one.outcome is not Outcome.REFUSED]
 
-    def work(self, plan: Plan, canary: int) -> Any:
-        return self._Work(super().work(plan, canary))
 
-
-class IgnoresTheCanary(SqlStore):
+class IgnoresTheCanary(_WorksOtherwise):
     """Goes on, whatever came of it."""
 
     class _Work(_Wrapped):
@@ -560,19 +564,13 @@ class IgnoresTheCanary(SqlStore):
             found: Tally = attrs.evolve(self._work.tally(), spoiled=0)
             return found
 
-    def work(self, plan: Plan, canary: int) -> Any:
-        return self._Work(super().work(plan, canary))
 
-
-class TellsOutcomesInAnyOrder(SqlStore):
+class TellsOutcomesInAnyOrder(_WorksOtherwise):
     """The last one first."""
 
     class _Work(_Wrapped):
         def outcomes(self) -> list[AccountOutcome]:
             return list(reversed(self._work.outcomes()))
-
-    def work(self, plan: Plan, canary: int) -> Any:
-        return self._Work(super().work(plan, canary))
 
 
 class EndsAfterTheCanary(SqlStore):
@@ -601,7 +599,7 @@ class StrandsMoneyTwice(SqlStore):
             yield _StrandsTwice(freezer)
 
 
-class StopsAfterTheFirstChunk(SqlStore):
+class StopsAfterTheFirstChunk(_WorksOtherwise):
     """Finds no second one."""
 
     class _Work(_Wrapped):
@@ -609,9 +607,6 @@ class StopsAfterTheFirstChunk(SqlStore):
             for part in self._work.parts(size):
                 yield part
                 return
-
-    def work(self, plan: Plan, canary: int) -> Any:
-        return self._Work(super().work(plan, canary))
 
 
 def reopened(store: Any) -> Any:

@@ -61,7 +61,7 @@ def test_the_doors_are_used_where_they_are_given() -> None:
     class Closed(MemoryStore):
         """Keeps its methods to itself."""
 
-        put = transactions = None  # type: ignore[assignment]
+        put = transactions = None  # type: ignore[assignment]  # They are taken away.
 
     def make(accounts: Sequence[Account]) -> Closed:
         plans.clear()

@@ -6,7 +6,8 @@ from hypothesis import given
 
 from account_batch import AccountFilter, Charge, MemoryStore, Money, Plan, UpdateSpec, errors
 from account_batch.testing import Scenario, check_laws, scenarios
-from account_batch.testing.laws import LAWS, Planner, plan_scenario
+from account_batch.testing.laws import LAWS, Planner
+from account_batch.testing.scenario import plan_scenario
 from world import CATALOG, NOW, account
 
 _SCENARIO = Scenario(

@@ -1,5 +1,6 @@
 """Judging: which outcomes the accounts of a plan may have, as complaints about those that they cannot."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from decimal import Decimal
@@ -9,17 +10,18 @@ import attrs
 
 from account_batch.decision import Outcome
 from account_batch.plan import Plan
-from account_batch.report import AccountOutcome
+from account_batch.report import AccountOutcome, Report
 from account_batch.testing.oracle import Entry, Row, Settings, Where, after, is_stale
 from account_batch.testing.plain import NOW
 
-__all__ = ["Complaint", "Made", "Run", "complaints", "complaints_about"]
+__all__ = ["Complaint", "Made", "Run", "complaints", "complaints_about", "complaints_about_report"]
 
 Complaint: TypeAlias = tuple[str, str]
 """The clause that is broken, and what was seen."""
 
 _LARGEST: Final = Decimal(10) ** 15
 _LARGE: Final = Decimal(10) ** 13
+_LAST: Final = 2**31
 _BAD = frozenset({"stale", "failed"})
 
 
@@ -42,12 +44,6 @@ class Made:
     outcomes: dict[str, str]
     crashed: bool = False
     perhaps_stale: set[str] = attrs.Factory(set)
-
-    @property
-    def reference(self) -> str | None:
-        """That of the charge."""
-        reference: str | None = self.settings.get("charge", (None, None))[1]
-        return reference
 
     def is_stale(self, name: str, rows: Mapping[str, Row], *, charged: bool) -> bool | None:
         """Whether an account that was to be changed is stale; see oracle.is_stale."""
@@ -75,6 +71,27 @@ class Run:
     stale: Callable[[str], bool | None]
     policy: Mapping[str, Any]
     may_stop: bool
+
+
+def complaints_about_report(made: Made, report: Report, rows: Mapping[str, Row]) -> Iterator[Complaint]:
+    """Yield what does not add up in a report: one outcome for each account, in the order of the plan, and the counts.
+
+    Args:
+        made: The plan.
+        report: What is said of it.
+        rows: The accounts.
+    """
+    names = [item.account_id for item in report.outcomes]
+    targets = {*made.changing, *made.outcomes}
+    if sorted(names) != sorted(targets):
+        yield "outcomes", f"the report has {len(names)} outcomes, for {len(targets)} accounts; each has one"
+    numbers = [(rows[name]["control_number"] or _LAST, name) for name in names]
+    if numbers != sorted(numbers):
+        yield "outcomes", f"they are in the order {names}, and not in that of the plan"
+    counts = Counter(item.outcome for item in report.outcomes)
+    said = {outcome: count for outcome, count in report.counts.items() if count}
+    if said != counts:
+        yield "outcomes", f"the counts {said} do not add up to the outcomes, which are {dict(counts)}"
 
 
 def complaints(run: Run) -> Iterator[Complaint]:

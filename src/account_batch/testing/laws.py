@@ -18,11 +18,10 @@ from account_batch.decision import Outcome, TransactionKind
 from account_batch.executor import ApplyPolicy, apply_plan
 from account_batch.filters import AccountFilter, StatusFilter
 from account_batch.plan import Plan
-from account_batch.planner import plan_update
 from account_batch.report import Report
 from account_batch.spec import KEEP
 from account_batch.stores.memory import MemoryStore
-from account_batch.testing.scenario import Scenario
+from account_batch.testing.scenario import Scenario, plan_scenario
 
 __all__ = [
     "LAWS",
@@ -45,11 +44,6 @@ Planner: TypeAlias = Callable[[MemoryStore, Scenario], Plan]
 
 _EVERYBODY = AccountFilter(status=StatusFilter.ANY)
 _WITHOUT_LIMIT = ApplyPolicy(over_credit_limit=True)
-
-
-def plan_scenario(store: MemoryStore, scenario: Scenario) -> Plan:
-    """What plan_update says."""
-    return plan_update(store, scenario.where, scenario.spec, catalog=scenario.catalog, now=scenario.now)
 
 
 def check_laws(scenario: Scenario, *, plan: Planner = plan_scenario) -> None:

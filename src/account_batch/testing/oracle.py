@@ -14,7 +14,19 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-__all__ = ["ASSIGNED", "COMMISSION", "Entry", "Row", "Settings", "Where", "after", "decide", "is_stale", "means"]
+__all__ = [
+    "ASSIGNED",
+    "COMMISSION",
+    "Entry",
+    "Row",
+    "Settings",
+    "Where",
+    "after",
+    "decide",
+    "is_stale",
+    "means",
+    "reference_of",
+]
 
 Row: TypeAlias = dict[str, Any]
 Where: TypeAlias = Mapping[str, Any]
@@ -162,6 +174,12 @@ def is_stale(
     if settings.keys() & {"activation", "expiration", "opening_balance"}:
         unclear |= {"first_used_on", "blocked", "expiration_date", "opening_balance"}
     return None if differs & unclear else False
+
+
+def reference_of(settings: Settings) -> str | None:
+    """The reference of the charge, if there is one."""
+    _, reference = settings.get("charge", (None, None))
+    return reference if reference is None else str(reference)
 
 
 def _covered(row: Row, settings: Settings) -> bool:

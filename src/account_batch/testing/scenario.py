@@ -7,9 +7,12 @@ import attrs
 from account_batch.account import Account
 from account_batch.catalog import Catalog
 from account_batch.filters import AccountFilter
+from account_batch.plan import Plan
+from account_batch.planner import plan_update
 from account_batch.spec import UpdateSpec
+from account_batch.stores.memory import MemoryStore
 
-__all__ = ["Scenario"]
+__all__ = ["Scenario", "plan_scenario"]
 
 
 @attrs.frozen(kw_only=True)
@@ -29,3 +32,8 @@ class Scenario:
     where: AccountFilter
     spec: UpdateSpec
     now: datetime
+
+
+def plan_scenario(store: MemoryStore, scenario: Scenario) -> Plan:
+    """What plan_update says."""
+    return plan_update(store, scenario.where, scenario.spec, catalog=scenario.catalog, now=scenario.now)

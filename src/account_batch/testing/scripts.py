@@ -193,11 +193,11 @@ def _check_reading(doors: Doors) -> None:
     Trial(doors, []).find({"status": "any"})
 
 
-def _check_setting(settings_: Settings, doors: Doors) -> None:
+def _check_setting(settings: Settings, doors: Doors) -> None:
     """A setting, or many together, over accounts of every kind, in one chunk or in many, and again."""
     trial = Trial(doors, _population())
-    number = trial.plan({"batch": "B", "status": "any", "customer": "acme"}, settings_)
-    trial.apply(number, chunk_size=3 if "charge" in settings_ else 10_000)
+    number = trial.plan({"batch": "B", "status": "any", "customer": "acme"}, settings)
+    trial.apply(number, chunk_size=3 if "charge" in settings else 10_000)
     trial.apply(number)
     trial.attempt_again(number)
     for where in ({"blocked": True}, {"status": "open"}, {"product": "silver"}, {"batch": "B", "used": False}):
@@ -211,12 +211,12 @@ def _check_many(doors: Doors) -> None:
         trial.apply(trial.plan(_B, {"charge": (Decimal("0.01"), None)}), **policy)
 
 
-def _check_staleness(settings_: Settings, doors: Doors) -> None:
+def _check_staleness(settings: Settings, doors: Doors) -> None:
     """What others write makes exactly those stale whose facts it changes, also in the field that would be written."""
-    blocked = "blocked" in settings_
+    blocked = "blocked" in settings
     rows = _numbered(len(_OTHERS_WRITE) + 2, opening_balance=Decimal(5), blocked=blocked)
     trial = Trial(doors, rows)
-    number = trial.plan(_B, settings_)
+    number = trial.plan(_B, settings)
     for place, fields in enumerate(_OTHERS_WRITE, 1):
         trial.write(f"a{place}", **({"blocked": not blocked} if "blocked" in fields else fields))
     trial.apply(number, chunk_size=4)
@@ -226,9 +226,9 @@ def _check_staleness(settings_: Settings, doors: Doors) -> None:
 def _check_frozen(doors: Doors) -> None:
     """The filter never adds a target, and only termination looks at it again."""
     where = {"batch": "B", "registered": True}
-    for settings_ in ({"ivr_language": "en"}, {"terminated": True}):
+    for settings in ({"ivr_language": "en"}, {"terminated": True}):
         trial = Trial(doors, [*_numbered(3, registered=True), row("n", control_number=9)])
-        number = trial.plan(where, settings_)
+        number = trial.plan(where, settings)
         trial.write("n", registered=True)
         trial.write("a2", registered=False)
         trial.apply(number)
@@ -345,13 +345,13 @@ def _check_identity(doors: Doors) -> None:
 SCRIPTS: Sequence[Callable[[Doors], None]] = (
     _check_reading,
     _check_identity,
-    *(partial(_check_setting, settings_) for settings_ in _EACH),
+    *(partial(_check_setting, settings) for settings in _EACH),
     _check_two_plans,
     _check_references,
     _check_together,
     _check_frozen,
     _check_closed,
-    *(partial(_check_staleness, settings_) for settings_ in _STALE_FOR),
+    *(partial(_check_staleness, settings) for settings in _STALE_FOR),
     *(partial(_check_policy, stale, policy) for stale in (None, "a2", "a5") for policy in _POLICIES),
     *(partial(_check_rejections, edge, policy) for edge in _EDGES for policy in _CHUNKS),
     _check_resuming,

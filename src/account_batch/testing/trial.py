@@ -16,8 +16,8 @@ from account_batch.report import Report
 from account_batch.store import Commit, SupportsSets
 from account_batch.stores.memory import MemoryStore
 from account_batch.testing.doors import Doors, MissingDoorError, Store
-from account_batch.testing.judging import Complaint, Made, Run, complaints, complaints_about
-from account_batch.testing.oracle import Entry, Row, Settings, Where, after, decide, means
+from account_batch.testing.judging import Complaint, Made, Run, complaints, complaints_about, complaints_about_report
+from account_batch.testing.oracle import Entry, Row, Settings, Where, after, decide, means, reference_of
 from account_batch.testing.plain import (
     CATALOG,
     LATER,
@@ -100,9 +100,8 @@ class Trial:
         self._note(f"plan {number}: {said(settings)} where {said(where)}")
         with self._asked("planning"):
             plan = plan_update(self.store, filter_of(where), spec_of(settings), catalog=CATALOG, now=NOW)
-        reference = settings.get("charge", (None, None))[1]
         verdicts = {
-            name: decide(row, settings, TODAY, charged=self._is_charged(name, reference))
+            name: decide(row, settings, TODAY, charged=self._is_charged(name, settings))
             for name, row in self._rows.items()
             if means(where, row)
         }
@@ -206,16 +205,8 @@ class Trial:
             if chunks == 1 and meanwhile is not None:
                 meanwhile()
 
-        with self._asked("applying"):
-            report = apply_plan(
-                made.plan,
-                self.store,
-                now=NOW,
-                policy=ApplyPolicy(**policy),
-                terminate=len(made.changing) if made.plan.terminates else None,
-                on_progress=count,
-                should_stop=None if stop_after_chunks is None else lambda: chunks >= stop_after_chunks,
-            )
+        stops = None if stop_after_chunks is None else lambda: chunks >= stop_after_chunks
+        report = self._run(made, policy, count, stops)
         found = self._outcomes(made, report)
         if stop_after_chunks == 0 and (
             early := [name for name in found if name not in made.outcomes and found[name] != "not_attempted"]
@@ -243,15 +234,7 @@ class Trial:
                 raise _CrashError
 
         try:
-            with self._asked("applying"):
-                report = apply_plan(
-                    made.plan,
-                    self.store,
-                    now=NOW,
-                    policy=ApplyPolicy(chunk_size=chunk_size),
-                    terminate=len(made.changing) if made.plan.terminates else None,
-                    on_progress=count,
-                )
+            report = self._run(made, {"chunk_size": chunk_size}, count)
         except _CrashError:
             made.crashed = True
             left = [name for name in made.changing if name not in made.outcomes]
@@ -262,6 +245,24 @@ class Trial:
             found = self._outcomes(made, report)
         self._judge(made, found, {}, may_stop=True)
         self._take(made, found)
+
+    def _run(
+        self,
+        made: Made,
+        policy: Mapping[str, Any],
+        on_progress: Callable[[int, int], None],
+        should_stop: Callable[[], bool] | None = None,
+    ) -> Report:
+        with self._asked("applying"):
+            return apply_plan(
+                made.plan,
+                self.store,
+                now=NOW,
+                policy=ApplyPolicy(**policy),
+                terminate=len(made.changing) if made.plan.terminates else None,
+                on_progress=on_progress,
+                should_stop=should_stop,
+            )
 
     @contextmanager
     def _asked(self, what: str) -> Iterator[None]:
@@ -277,8 +278,7 @@ class Trial:
 
     def _look_at_sums(self, plan: Plan, where: Where, settings: Settings) -> None:
         """What a store that works on sets adds up itself, against the same plan in memory."""
-        reference = settings.get("charge", (None, None))[1]
-        if not isinstance(self.store, SupportsSets) or any(self._is_charged(name, reference) for name in self._rows):
+        if not isinstance(self.store, SupportsSets) or any(self._is_charged(name, settings) for name in self._rows):
             return
         memory = MemoryStore(account_of(one) for one in self._rows.values())
         other = plan_update(memory, filter_of(where), spec_of(settings), catalog=CATALOG, now=NOW)
@@ -315,10 +315,12 @@ class Trial:
             self.fail("reading", f"{twice} are there more than once")
         return {row["id"]: row for row in rows}
 
-    def _look_at_ledger(self, made: Made) -> None:
+    def _entries(self, made: Made) -> list[Any]:
         with self._asked("reading the ledger"):
-            entries = self._doors.entries(self.store, made.plan.id)
-        booked = Counter((entry.account_id, *entry_of(entry)) for entry in entries)
+            return self._doors.entries(self.store, made.plan.id)
+
+    def _look_at_ledger(self, made: Made) -> None:
+        booked = Counter((entry.account_id, *entry_of(entry)) for entry in self._entries(made))
         expected = Counter(
             (name, *entry)
             for name, (_, _, due) in made.changing.items()
@@ -355,30 +357,17 @@ class Trial:
 
     # Judging.
 
-    def _is_charged(self, name: str, reference: str | None) -> bool:
+    def _is_charged(self, name: str, settings: Settings) -> bool:
+        reference = reference_of(settings)
         return reference is not None and any(
-            made.reference == reference and made.outcomes.get(name) == "applied" and name in made.changing
+            reference_of(made.settings) == reference and made.outcomes.get(name) == "applied" and name in made.changing
             for made in self._plans
         )
 
     def _outcomes(self, made: Made, report: Report) -> dict[str, str]:
         """The outcomes of a report, which have to add up."""
-        found = [(item.account_id, item.outcome.value) for item in report.outcomes]
-        targets = {*made.changing, *made.outcomes}
-        if sorted(name for name, _ in found) != sorted(targets):
-            self.fail("outcomes", f"the report has {len(found)} outcomes, for {len(targets)} accounts; each has one")
-        order = [(number is None, number, name) for name in (n for n, _ in found) for number in [self._number(name)]]
-        if order != sorted(order, key=lambda place: (place[0], place[1] or 0, place[2])):
-            self.fail("outcomes", f"they are in the order {[name for name, _ in found]}, and not in that of the plan")
-        counts = Counter(outcome for _, outcome in found)
-        said = {outcome.value: count for outcome, count in report.counts.items() if count}
-        if said != counts:
-            self.fail("outcomes", f"the counts {said} do not add up to the outcomes, which are {dict(counts)}")
-        return dict(found)
-
-    def _number(self, name: str) -> int | None:
-        number: int | None = self._rows[name]["control_number"]
-        return number
+        self._complain(complaints_about_report(made, report, self._rows))
+        return {item.account_id: item.outcome.value for item in report.outcomes}
 
     def _seen(self, made: Made) -> dict[str, str]:
         """What came of the accounts after a crash, by what they are now."""
@@ -391,14 +380,14 @@ class Trial:
         return found
 
     def _stale(self, made: Made, name: str) -> bool | None:
-        return made.is_stale(name, self._rows, charged=self._is_charged(name, made.reference))
+        return made.is_stale(name, self._rows, charged=self._is_charged(name, made.settings))
 
     def _judge(self, made: Made, found: Mapping[str, str], policy: Mapping[str, Any], *, may_stop: bool) -> None:
         """Whether every outcome is one that the account may have."""
         run = Run(
             made=made,
             found=found,
-            booked={entry.account_id for entry in self._doors.entries(self.store, made.plan.id)},
+            booked={entry.account_id for entry in self._entries(made)},
             rows=self._rows,
             stale=partial(self._stale, made),
             policy=policy,

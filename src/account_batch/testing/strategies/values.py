@@ -15,7 +15,6 @@ from account_batch.executor import ApplyPolicy, apply_plan
 from account_batch.filters import AccountFilter, ControlNumbers, TextMatch
 from account_batch.money import Money
 from account_batch.plan import AccountChange, FieldChange, Plan
-from account_batch.planner import plan_update
 from account_batch.report import Report
 from account_batch.spec import (
     ActivateNow,
@@ -30,7 +29,7 @@ from account_batch.spec import (
     UpdateSpec,
 )
 from account_batch.stores.memory import MemoryStore
-from account_batch.testing.scenario import Scenario
+from account_batch.testing.scenario import plan_scenario
 from account_batch.testing.strategies.accounts import ACCOUNT_IDS, CONTROL_NUMBERS, FIELD_VALUES, accounts, rival_writes
 from account_batch.testing.strategies.amounts import money
 from account_batch.testing.strategies.catalogs import (
@@ -170,14 +169,10 @@ def _account_changes(draw: st.DrawFn) -> AccountChange:
     )
 
 
-def _planned(scenario: Scenario, store: MemoryStore) -> Plan:
-    return plan_update(store, scenario.where, scenario.spec, catalog=scenario.catalog, now=scenario.now)
-
-
 @st.composite
 def _plans(draw: st.DrawFn) -> Plan:
     scenario = draw(scenarios())
-    plan = _planned(scenario, MemoryStore(scenario.accounts))
+    plan = plan_scenario(MemoryStore(scenario.accounts), scenario)
     # Ids that nobody drew would differ each time that a failure is looked at again.
     return attrs.evolve(plan, id=draw(_IDS), store=f"memory:{draw(_IDS)}")
 
@@ -186,7 +181,7 @@ def _plans(draw: st.DrawFn) -> Plan:
 def _reports(draw: st.DrawFn) -> Report:
     scenario = draw(scenarios())
     store = MemoryStore(scenario.accounts)
-    plan = _planned(scenario, store)
+    plan = plan_scenario(store, scenario)
     for account in draw(rival_writes(scenario.accounts, max_size=2)):
         store.put(account)
     stops = draw(_ONE_IN_FOUR)
